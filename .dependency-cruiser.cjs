@@ -1,0 +1,62 @@
+/** Reading goes downwards only: apps → queue, storage, platforms → core (design.md §4). */
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'core-is-pure',
+      severity: 'error',
+      from: { path: '^packages/core/src' },
+      to: { path: '^(packages/(?!core/)|apps/|node_modules/)' },
+    },
+    { name: 'packages-not-apps', severity: 'error', from: { path: '^packages/[^/]+/src' }, to: { path: '^apps' } },
+    {
+      name: 'apps-not-each-other',
+      severity: 'error',
+      from: { path: '^apps/(?!standalone/)([^/]+)/src' },
+      to: { path: '^apps/(?!$1/)' },
+    },
+    {
+      name: 'siblings-via-core-only',
+      severity: 'error',
+      from: { path: '^packages/(platforms|storage|queue)/src' },
+      to: { path: '^packages/(?!core/|$1/)' },
+    },
+    {
+      name: 'bullmq-only-in-queue',
+      severity: 'error',
+      from: { pathNot: '^(packages/queue/|bench/)' },
+      to: { path: '^node_modules/bullmq' },
+    },
+    {
+      name: 'databases-only-in-storage',
+      severity: 'error',
+      from: { pathNot: '^packages/storage/' },
+      to: { path: '^node_modules/(mongoose|kysely|libsql)/' },
+    },
+    {
+      name: 'no-deep-import',
+      severity: 'error',
+      from: { path: '^(?:packages|apps)/([^/]+)/' },
+      to: { path: '^(?:packages|apps)/(?!$1/)[^/]+/src/(?!(?:index|contracts)[.]ts)' },
+    },
+    { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-undeclared',
+      severity: 'error',
+      from: { pathNot: '/test/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@fanfare/source', 'import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.json'],
+    },
+  },
+}
