@@ -1,0 +1,49 @@
+import type { Channel, ChunkRef, Lane, PlatformName, Pusher } from './types.ts'
+
+/** A chunk to be put into its platform's queue. `channelId` lets a worker ask the limiter before it claims. */
+export type Enqueue = ChunkRef & { platform: PlatformName; channelId: string; lane: Lane; delayMs?: number }
+
+/** The work index over Redis (packages/queue). Everything in it can be rebuilt from the store. */
+export interface Jobs {
+  /** Adds each once (its job id is derived). Rejects within 2 s when Redis does not answer: then nothing is known. */
+  enqueue(items: readonly Enqueue[]): Promise<void>
+  /** Whether the job of each still stands in Redis unfinished. */
+  present(items: readonly (ChunkRef & { platform: PlatformName })[]): Promise<boolean[]>
+  close(): Promise<void>
+}
+
+/** Leave to send `units` on a channel. Exactly one of its methods is called, once. */
+export interface Permit {
+  readonly units: number
+  /** The answer came (or the time-out): the units are free again one window from now. */
+  answered(): void
+  /** Nothing was sent: the units are free at once. */
+  unused(units?: number): void
+}
+
+/** The fleet-wide limiter of vendor accounts (packages/platforms, in Redis). */
+export interface Limiter {
+  /**
+   * Takes up to `units` (at least `least`) or says when to ask again. Single and synchronous pushes are served before
+   * chunks: while one of them waits, no `bulk` asker gets a permit on that account. Never waits itself.
+   */
+  take(channel: Channel, ask: { units: number; least: number; lane: Lane }): Promise<Permit | { afterMs: number }>
+  /** The vendor asked to slow down: nothing goes to this account for `afterMs`, then the rate is halved and recovers. */
+  slowDown(channel: Channel, afterMs: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** Open pushers, one per channel and process; closed when idle or when the channel changes. */
+export interface Pushers {
+  for(channel: Channel): Promise<Pusher>
+  /** Closes the channel's pusher (its credentials changed or it was removed). */
+  drop(channelId: string): void
+  close(): Promise<void>
+}
+
+/** What every part writes its events to: one line, few-valued fields, no tokens, no contents (reliability.md T101). */
+export interface Log {
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
