@@ -4,6 +4,7 @@
  */
 export const ERRORS = {
   JSON_PARSE: [400, 'json_parse', 'JsonParseException', 'The request body is not valid JSON: {detail}'],
+  HTTP_INVALID: [400, 'illegal_argument', 'IllegalArgumentException', 'this is no valid HTTP/1.1 request'],
   BAD_PARAMETER: [400, 'IllegalArgumentException', 'IllegalArgumentException', '{field}: {detail}'],
   BAD_MESSAGE: [400, 'MessageException', 'MessageException', 'bad_request: {field}: {detail}'],
   SYNC_ONE_USER: [

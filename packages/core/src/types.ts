@@ -141,8 +141,21 @@ export type Plan = {
   expected?: number
   complete: boolean
 }
-/** `seqBase`: the first chunk number of the range, so that ranges can be planned in parallel without meeting. */
-export type PlanRange = { channelId: string; seqBase: number; cursor: string; planned: number; done: boolean }
+/**
+ * `seqBase`: the first chunk number of the range, so that ranges can be planned in parallel without meeting.
+ * `planned`: members in the chunks written so far. A list of users has one range with no channel (`channelId` '').
+ */
+export type PlanRange = {
+  channelId: string
+  seqBase: number
+  cursor: string
+  planned: number
+  done: boolean
+  /** Last device id of the range; absent = the plan's `upToDeviceId`. */
+  upTo?: string
+  /** The first so many members of the range are the canary. */
+  canary?: number
+}
 
 export const OUTCOMES = [
   'unsent',
@@ -213,8 +226,11 @@ export type PushResult = { id: string; reply?: unknown } & (
   /** The token is dead. `since`: the vendor's time stamp of it. `gated`: may also mean a wrong project (vendors.md §0.4). */
   | { outcome: 'invalid'; reason: string; since?: Date; gated?: boolean }
   | { outcome: 'rejected'; reason: string }
-  /** `free`: the vendor did not process it (REFUSED_STREAM, GOAWAY, connect refused), so the try is not counted. */
-  | { outcome: 'deferred'; reason: string; afterMs?: number; free?: boolean }
+  /**
+   * `free`: the vendor did not process it (REFUSED_STREAM, GOAWAY, connect refused), so the try is not counted.
+   * `busy`: it asked the account to slow down while other members of the batch got an answer; the limiter is told.
+   */
+  | { outcome: 'deferred'; reason: string; afterMs?: number; free?: boolean; busy?: boolean }
   | { outcome: 'unknown'; reason: string }
 )
 

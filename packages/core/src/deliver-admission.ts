@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Breaker } from './breaker.ts'
+import type { Limiter, Permit } from './ports.ts'
+import type { Channel, Lane, Pusher } from './types.ts'
+
+/** Leave to send to `members`. Exactly one of `answered` and `unused` is called, once. */
+export type Leave = {
+  members: number
+  /** Gives back what is more than so many members need. */
+  keep(members: number): void
+  answered(): void
+  unused(): void
+}
+export type Wish = { members: number; lane: Lane; begun?: boolean }
+
+/** Members handed to a vendor of single requests at once, with one permit: small, so that one slow answer holds few. */
+export const PIECE = 25
+/** How long a chunk or a push in a worker's hands may wait for its permit; beyond it its job is put off. */
+const WAIT_MS: Readonly<Record<Lane, number>> = { bulk: 300, single: 60, sync: 0 }
+/** How many of one channel may wait so: the others leave the worker to other channels. */
+const WAITERS: Readonly<Record<Lane, number>> = { bulk: 2, single: 16, sync: 0 }
+const MOST_WAITS = 10
+/** A channel that has not proved itself lets few requests start; the others look again when one is answered. */
+const COLD_WAIT_MS = 250
+const COLD_AFTER_MS = 100
+/** A permit for as many as the account allows in this time is worth a request of its own. */
+const LEAST_MS = 20
+const LONG_WINDOW_MS = 10_000
+
+/** Asks whoever has a say before anything goes to a vendor: the channel's breaker, then the account's limiter. */
+export class Admission {
+  readonly #breaker: Breaker
+  readonly #limiter: Limiter
+  readonly #waiting = new Map<string, number>()
+
+  constructor(breaker: Breaker, limiter: Limiter) {
+    this.#breaker = breaker
+    this.#limiter = limiter
+  }
+
+  async ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | { afterMs: number }> {
+    for (let waits = 0; ; waits++) {
+      const got = await this.#once(channel, pusher, wish)
+      if (!('afterMs' in got) || waits === MOST_WAITS || got.afterMs > WAIT_MS[wish.lane]) return got
+      if (!(await this.#wait(`${channel.id}:${wish.lane}`, got.afterMs, WAITERS[wish.lane]))) return got
+    }
+  }
+
+  async #once(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | { afterMs: number }> {
+    const members = Math.min(wish.members, mostMembers(pusher))
+    const wanted = Math.ceil(members / pusher.batchSize)
+    let requests = this.#breaker.enter(channel.id, wanted)
+    if (requests === 0) {
+      await this.#breaker.changed(channel.id, COLD_WAIT_MS)
+      requests = this.#breaker.enter(channel.id, wanted)
+    }
+    if (requests === 0) return { afterMs: COLD_AFTER_MS }
+    const ask = askFor(channel, Math.min(members, requests * pusher.batchSize), pusher.batchSize)
+    const permit = await this.#limiter.take(channel, { ...ask, lane: wish.lane, begun: wish.begun === true })
+    if ('afterMs' in permit) this.#breaker.left(channel.id, requests)
+    return 'afterMs' in permit ? permit : this.#leave(channel, pusher, { permit, requests, members })
+  }
+
+  #leave(channel: Channel, pusher: Pusher, given: { permit: Permit; requests: number; members: number }): Leave {
+    const { permit, requests, members } = given
+    const byPermit = channel.limits.unit === 'token' ? permit.units : permit.units * pusher.batchSize
+    return {
+      members: Math.min(members, byPermit, requests * pusher.batchSize),
+      keep: (members) => permit.keep?.(unitsOf(channel, members, pusher.batchSize)),
+      answered: () => {
+        this.#breaker.left(channel.id, requests)
+        permit.answered()
+      },
+      unused: () => {
+        this.#breaker.left(channel.id, requests)
+        permit.unused()
+      },
+    }
+  }
+
+  async #wait(key: string, afterMs: number, most: number): Promise<boolean> {
+    const waiting = this.#waiting.get(key) ?? 0
+    if (waiting >= most) return false
+    this.#waiting.set(key, waiting + 1)
+    await sleep(Math.max(1, afterMs))
+    const left = (this.#waiting.get(key) ?? 1) - 1
+    if (left > 0) this.#waiting.set(key, left)
+    else this.#waiting.delete(key)
+    return true
+  }
+}
+
+/** Members one leave covers at most: one request of a batch vendor, or a piece of single requests. */
+export const mostMembers = (pusher: Pusher): number => (pusher.batchSize > 1 ? pusher.batchSize : PIECE)
+
+/** How many of a channel's units so many members cost. */
+export const unitsOf = (channel: Channel, members: number, batchSize: number): number =>
+  channel.limits.unit === 'token' ? members : Math.ceil(members / batchSize)
+
+function askFor(channel: Channel, members: number, batchSize: number): { units: number; least: number } {
+  const units = unitsOf(channel, members, batchSize)
+  const { rate, perMs } = channel.limits
+  if (rate === 0) return { units, least: units }
+  // Single requests as soon as a few are free. Whole batches in a long window (WeCom recognises the same batch again);
+  // in a short one only a part, else a few single pushes between them would leave the last batch of a window unsent.
+  const worth = batchSize === 1 ? (rate / perMs) * LEAST_MS : perMs >= LONG_WINDOW_MS ? rate / 4 : rate / 20
+  return { units, least: Math.max(1, Math.min(units, Math.floor(worth))) }
+}

@@ -1,0 +1,52 @@
+import type { Backoff } from './backoff.ts'
+import type { Breaker } from './breaker.ts'
+import type { ChannelCache } from './channel-cache.ts'
+import type { DeadTokenGate } from './dead-token-gate.ts'
+import type { Admission, Leave } from './deliver-admission.ts'
+import type { StoreClock } from './deliver-clock.ts'
+import type { Heartbeat } from './deliver-held.ts'
+import type { Parking } from './deliver-parking.ts'
+import type { TaskWatch } from './deliver-watch.ts'
+import type { Log } from './ports.ts'
+import type { Recorder } from './recorder.ts'
+import type { Claimed } from './store-ledger.ts'
+import type { Channel, Device, Pusher } from './types.ts'
+
+/** Run the job again after so long. */
+export type Again = { afterMs: number }
+/** Called at each await of the commit path; only tests of crashes set it. */
+export type At = (point: string) => void | Promise<void>
+
+/** A claimed chunk and what it is sent with. */
+export type ChunkWork = {
+  claimed: Claimed
+  channel: Channel
+  pusher: Pusher
+  /** Taken before the claim, for the first members. */
+  leave: Leave
+  signal: AbortSignal
+}
+/** A member of the chunk and the device it is reached at. */
+export type Target = { index: number; device: Device }
+
+/** What the parts of a delivery share over one process. */
+export type DeliverKit = {
+  recorder: Recorder
+  clock: StoreClock
+  channels: ChannelCache
+  breaker: Breaker
+  gate: DeadTokenGate
+  admission: Admission
+  parking: Parking
+  held: Heartbeat
+  watch: TaskWatch
+  log: Log
+  leaseMs: number
+  retry: Backoff
+  devices(ids: readonly string[]): Promise<(Device | undefined)[]>
+  taskRate(taskId: string, rate: number, members: number): Promise<number>
+  slowDown(channel: Channel, afterMs: number): void
+  chunkDone(claimed: Claimed): void
+  stopping(): boolean
+  at: At | undefined
+}

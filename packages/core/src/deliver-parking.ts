@@ -1,0 +1,24 @@
+/** A job put off is not put off for longer than this, so that a change is noticed. */
+const LONGEST_MS = 60_000
+
+/**
+ * Spreads the jobs of one channel that have to wait: each gets its own instant, so that ten thousand jobs of a paused
+ * or limited channel do not come round together again and again.
+ */
+export class Parking {
+  readonly #next = new Map<string, number>()
+
+  /** How long this job waits: at least `afterMs`, and `spacingMs` behind the one parked before it. */
+  slot(channelId: string, afterMs: number, spacingMs: number): number {
+    const now = performance.now()
+    const at = Math.max(now + afterMs, (this.#next.get(channelId) ?? 0) + spacingMs)
+    const within = Math.min(at, now + Math.max(afterMs, LONGEST_MS))
+    this.#next.set(channelId, within)
+    return Math.ceil(within - now)
+  }
+
+  /** The channel runs again: whoever is parked from now on does not queue behind the past. */
+  clear(channelId: string): void {
+    this.#next.delete(channelId)
+  }
+}

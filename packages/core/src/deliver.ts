@@ -1,0 +1,226 @@
+import { type Backoff, RETRY } from './backoff.ts'
+import { Batcher } from './batcher.ts'
+import { Breaker } from './breaker.ts'
+import { ChannelCache } from './channel-cache.ts'
+import { DeadTokenGate } from './dead-token-gate.ts'
+import { LEASE_MS } from './defaults.ts'
+import { Admission, type Leave, mostMembers } from './deliver-admission.ts'
+import { ChunkRun, WINDOW } from './deliver-chunk.ts'
+import { StoreClock } from './deliver-clock.ts'
+import { Finisher } from './deliver-finish.ts'
+import { Heartbeat } from './deliver-held.ts'
+import type { Again, At, DeliverKit } from './deliver-kit.ts'
+import { Parking } from './deliver-parking.ts'
+import { TaskWatch } from './deliver-watch.ts'
+import { StoreDownError } from './errors.ts'
+import type { Limiter, Log, Pushers, TaskRate } from './ports.ts'
+import { ChannelError } from './pusher-errors.ts'
+import { Recorder } from './recorder.ts'
+import type { Store } from './store.ts'
+import type { Claimed } from './store-ledger.ts'
+import type { Channel, ChunkRef, Device, Lane, Pusher } from './types.ts'
+
+export type DeliverJob = ChunkRef & { channelId: string; lane: Lane }
+
+export type DeliverOptions = {
+  store: Store
+  pushers: Pushers
+  limiter: Limiter
+  taskRate: TaskRate
+  log: Log
+  /** Names this process among others. */
+  holder: string
+  /** A chunk of a task on this channel is done: the next may follow. */
+  onBulkDone?: (chunk: { taskId: string; channelId: string }) => void
+  leaseMs?: number
+  retry?: Backoff
+  /** How often a channel whose credentials were refused is tried again. */
+  probeEveryMs?: number
+  at?: At
+}
+
+const STORE_AWAY_AFTER_MS = 1000
+const PAUSED_AFTER_MS = 1000
+const PAUSED_SPACING_MS = 2
+const REFUSED_AFTER_MS = 2000
+/** More ids than this are read in a call of their own. */
+const SHARED_READ = 50
+/** Claims of one tick share a write; SQL stores have one writer anyway. */
+const CLAIMS = { maxItems: 200 }
+
+/**
+ * Sends chunks: leave first, then the claim, then window after window, everything recorded under the claim's fence
+ * (reliability.md §3.2). One per process: concurrent jobs share their reads and writes.
+ */
+export class Deliverer {
+  readonly kit: DeliverKit
+  readonly #options: DeliverOptions
+  readonly #finisher: Finisher
+  readonly #claims = new Map<number, Batcher<ChunkRef, Claimed | undefined>>()
+  readonly #reads: Batcher<string, Device | undefined>
+  readonly #slowUntil = new Map<string, number>()
+  #stopping = false
+
+  constructor(options: DeliverOptions) {
+    this.#options = options
+    this.#reads = new Batcher((ids) => options.store.devices.byIds(ids), { maxItems: 500, inFlight: 2 })
+    this.#finisher = new Finisher(options.store, options.log)
+    this.kit = this.#makeKit()
+  }
+
+  /** Answers when the job is to run again; undefined where it is done, superseded or another's. */
+  async deliver(job: DeliverJob, signal: AbortSignal): Promise<Again | undefined> {
+    try {
+      return await this.#deliver(job, signal)
+    } catch (error) {
+      if (error instanceof StoreDownError) return { afterMs: STORE_AWAY_AFTER_MS * (1 + Math.random()) }
+      throw error
+    }
+  }
+
+  /** Ends chunks at their next window and hands them back; single pushes under way end by themselves. */
+  stop(): void {
+    this.#stopping = true
+  }
+
+  /** Someone changed the channel or removed it. */
+  channelChanged(channelId: string): void {
+    this.kit.channels.forget(channelId)
+    this.kit.breaker.forget(channelId)
+    this.kit.parking.clear(channelId)
+    this.#options.pushers.drop(channelId)
+  }
+
+  async close(): Promise<void> {
+    this.stop()
+    await this.kit.recorder.idle()
+    await this.#finisher.close()
+    this.kit.gate.close()
+    this.kit.held.close()
+    this.kit.watch.close()
+  }
+
+  async #deliver(job: DeliverJob, signal: AbortSignal): Promise<Again | undefined> {
+    if (!this.kit.recorder.ready || this.#stopping) return { afterMs: this.#stopping ? 0 : STORE_AWAY_AFTER_MS }
+    const channel = await this.kit.channels.get(job.channelId)
+    if (!channel) return this.#channelGone(job)
+    const probe = channel.pausedFor !== undefined
+    if (probe && !(await this.kit.breaker.mayProbe(channel)))
+      return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
+    const pusher = await this.#open(channel)
+    if (!pusher) return this.#later(channel, REFUSED_AFTER_MS, PAUSED_SPACING_MS)
+    const leave = await this.#leave(channel, pusher, { lane: job.lane, probe })
+    if ('afterMs' in leave) return leave
+    const claimed = await this.#claim(job, pusher.batchSize, leave)
+    if (!claimed) return undefined
+    return new ChunkRun(this.kit, { claimed, channel, pusher, leave, signal }).run()
+  }
+
+  async #open(channel: Channel): Promise<Pusher | undefined> {
+    try {
+      return await this.#options.pushers.for(channel)
+    } catch (error) {
+      if (!(error instanceof ChannelError)) throw error
+      await this.kit.breaker.refused(channel, error.reason)
+      return undefined
+    }
+  }
+
+  /** Before the claim, so that a push that must wait costs no write. */
+  async #leave(channel: Channel, pusher: Pusher, ask: { lane: Lane; probe: boolean }): Promise<Leave | Again> {
+    const members = ask.probe || ask.lane !== 'bulk' ? 1 : mostMembers(pusher)
+    const leave = await this.kit.admission.ask(channel, pusher, { members, lane: ask.lane })
+    // The limiter gives each asker an instant of its own, and permits wait for whoever comes later.
+    if (!('afterMs' in leave) || channel.limits.rate > 0) return leave
+    return this.#later(channel, leave.afterMs, 0)
+  }
+
+  #later(channel: Channel, afterMs: number, spacingMs: number): Again {
+    return { afterMs: this.kit.parking.slot(channel.id, afterMs, spacingMs) }
+  }
+
+  async #claim(job: ChunkRef, batchSize: number, leave: Leave): Promise<Claimed | undefined> {
+    const { taskId, seq, gen } = job
+    try {
+      await this.#options.at?.('before-claim')
+      const claimed = await this.#claimer(Math.max(WINDOW, batchSize)).add({ taskId, seq, gen })
+      if (!claimed) leave.unused()
+      return claimed
+    } catch (error) {
+      leave.unused()
+      throw error
+    }
+  }
+
+  #claimer(firstWindow: number): Batcher<ChunkRef, Claimed | undefined> {
+    let claimer = this.#claims.get(firstWindow)
+    if (!claimer) {
+      claimer = new Batcher((refs) => this.#options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow), CLAIMS)
+      this.#claims.set(firstWindow, claimer)
+    }
+    return claimer
+  }
+
+  /** The channel was removed, its devices with it: every member fails. */
+  async #channelGone(job: DeliverJob): Promise<undefined> {
+    const claimed = await this.#claimer(WINDOW).add({ taskId: job.taskId, seq: job.seq, gen: job.gen })
+    if (!claimed) return
+    const { taskId, seq, fence, outcomes } = claimed.chunk
+    const open = [...outcomes.entries()].filter(([, outcome]) => ['unsent', 'started', 'deferred'].includes(outcome))
+    const rejected = open.map(([index]) => [index, 'rejected', 'no push binding'] as const)
+    const done = await this.kit.recorder.write({ taskId, seq, fence, outcomes: rejected, state: 'done' })
+    if (done) this.kit.chunkDone(claimed)
+  }
+
+  /** Told once for a wave of refusals: each telling halves the account's rate. */
+  #slowDown(channel: Channel, afterMs: number): void {
+    const now = performance.now()
+    if ((this.#slowUntil.get(channel.id) ?? 0) > now) return
+    this.#slowUntil.set(channel.id, now + Math.min(afterMs, 1000))
+    this.#options.limiter.slowDown(channel, afterMs).catch((error: unknown) => {
+      this.#options.log.warn({ channelId: channel.id, error: String(error) }, 'the limiter was not slowed down')
+    })
+  }
+
+  async #devices(ids: readonly string[]): Promise<(Device | undefined)[]> {
+    if (ids.length > SHARED_READ) return this.#options.store.devices.byIds(ids)
+    return Promise.all(ids.map((id) => this.#reads.add(id)))
+  }
+
+  #chunkDone({ chunk, task }: Claimed): void {
+    const bulk = chunk.lane === 'bulk'
+    this.#finisher.chunkDone(task.id, bulk)
+    if (bulk && chunk.channelId) this.#options.onBulkDone?.({ taskId: task.id, channelId: chunk.channelId })
+  }
+
+  #makeKit(): DeliverKit {
+    const { store, log, holder, limiter, taskRate, at, probeEveryMs } = this.#options
+    const leaseMs = this.#options.leaseMs ?? LEASE_MS
+    const clock = new StoreClock(store)
+    const recorder = new Recorder({ store, ...(at && { at }) })
+    const channels = new ChannelCache(store, (id) => this.channelChanged(id))
+    const onChange = (id: string) => channels.forget(id)
+    const breaker = new Breaker({
+      store,
+      log,
+      holder,
+      now: () => clock.now(),
+      onChange,
+      ...(probeEveryMs && { probeEveryMs }),
+    })
+    return {
+      ...{ clock, recorder, channels, breaker, log, leaseMs, at },
+      gate: new DeadTokenGate({ store, log }),
+      admission: new Admission(breaker, limiter),
+      parking: new Parking(),
+      held: new Heartbeat(recorder, leaseMs),
+      watch: new TaskWatch(store),
+      retry: this.#options.retry ?? RETRY,
+      devices: (ids) => this.#devices(ids),
+      taskRate: (taskId, rate, members) => taskRate.take(taskId, rate, members),
+      slowDown: (channel, afterMs) => this.#slowDown(channel, afterMs),
+      chunkDone: (claimed) => this.#chunkDone(claimed),
+      stopping: () => this.#stopping,
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import type { At } from './deliver-kit.ts'
+import { nextPage } from './plan-pages.ts'
+import { firstPlan, planChannels } from './plan-ranges.ts'
+import type { Enqueue, Log } from './ports.ts'
+import type { Store } from './store.ts'
+import type { NewChunk } from './store-ledger.ts'
+import type { Plan, Task } from './types.ts'
+
+export type PlanContext = {
+  store: Store
+  log: Log
+  /** Names this process among others. */
+  holder: string
+  /** Puts the canary's chunks into the queue; all others wait for their window. */
+  enqueue: (items: readonly Enqueue[]) => Promise<void>
+  /** Asks other workers to plan the other ranges. */
+  enqueuePlan: (taskId: string, part: number) => Promise<void>
+  /** Chunks are waiting. */
+  onPage: () => void
+  signal: AbortSignal
+  /** Devices per page, a multiple of 1,000. */
+  pageSize?: number
+  at?: At
+}
+
+const PAGE_SIZE = 4000
+const BEGIN_LEASE_MS = 30_000
+const RANGE_LEASE_MS = 10_000
+const RENEW_MS = 3000
+
+/**
+ * Plans a task: pages of devices become chunks, each page in one write with the place where it goes on. May be called
+ * by any number of workers at once, killed at any point and called again: each device is in exactly one chunk.
+ */
+export async function plan(ctx: PlanContext, taskId: string): Promise<void> {
+  const task = await begun(ctx, taskId)
+  const known = task?.plan
+  if (!task || !known) return
+  for (const [index, range] of known.ranges.entries()) {
+    if (!range.done && !ctx.signal.aborted) await planRange(ctx, task, index)
+  }
+  await complete(ctx, taskId)
+}
+
+const isPlannable = (task: Task): boolean =>
+  task.lane === 'bulk' && (task.state === 'planning' || task.state === 'sending') && !task.plan?.complete
+
+/** The task with its plan; whoever comes first makes it. */
+async function begun(ctx: PlanContext, taskId: string): Promise<Task | undefined> {
+  const task = await read(ctx, taskId)
+  if (!task || !isPlannable(task)) return undefined
+  if (task.plan) return task
+  if (!(await ctx.store.lease(`plan:${taskId}`, ctx.holder, BEGIN_LEASE_MS))) return undefined
+  const again = await read(ctx, taskId)
+  if (!again || !isPlannable(again) || again.plan) return again?.plan ? again : undefined
+  await begin(ctx, again)
+  return read(ctx, taskId)
+}
+
+async function begin(ctx: PlanContext, task: Task): Promise<void> {
+  const first = await firstPlan(ctx, task)
+  await ctx.at?.('before-plan')
+  const startedAt = await ctx.store.now()
+  // The lease may have passed while the devices were counted.
+  if (!(await ctx.store.lease(`plan:${task.id}`, ctx.holder, BEGIN_LEASE_MS))) return
+  await ctx.store.tasks.update(task.id, { plan: first, startedAt, ifState: ['planning', 'sending'] })
+  for (let part = 1; part < first.ranges.length; part++) {
+    await ctx.enqueuePlan(task.id, part).catch(() => undefined)
+  }
+}
+
+const read = async (ctx: PlanContext, taskId: string): Promise<Task | undefined> =>
+  (await ctx.store.tasks.byIds([taskId]))[0]
+
+/** Plans one range to its end, unless another worker has it. */
+async function planRange(ctx: PlanContext, task: Task, index: number): Promise<void> {
+  const lease = `plan:${task.id}:${index}`
+  if (!(await ctx.store.lease(lease, ctx.holder, RANGE_LEASE_MS))) return
+  let renewedAt = performance.now()
+  let known = (await read(ctx, task.id))?.plan
+  while (known && !known.ranges[index]?.done && !ctx.signal.aborted) {
+    known = await planPage(ctx, { ...task, plan: known }, index)
+    if (performance.now() - renewedAt < RENEW_MS) continue
+    if (!(await ctx.store.lease(lease, ctx.holder, RANGE_LEASE_MS))) return
+    renewedAt = performance.now()
+  }
+  await ctx.store.lease(lease, ctx.holder, 0)
+}
+
+/** Answers the plan after the page; undefined where the range moved under another planner or the task ended. */
+async function planPage(ctx: PlanContext, task: Task & { plan: Plan }, index: number): Promise<Plan | undefined> {
+  const range = task.plan.ranges[index]
+  if (!range) return undefined
+  const source = { store: ctx.store, pageSize: ctx.pageSize ?? PAGE_SIZE }
+  const page = await nextPage(source, { task, plan: task.plan, range })
+  await ctx.at?.('before-page')
+  if (!(await ctx.store.tasks.addPlanned(task.id, index, range.cursor, page))) return undefined
+  await ctx.at?.('after-page')
+  await enqueueCanary(ctx, task, page.chunks)
+  ctx.onPage()
+  const members = page.chunks.reduce((sum, chunk) => sum + chunk.members.length, 0)
+  const moved = { ...range, cursor: page.cursor, done: page.done, planned: range.planned + members }
+  return { ...task.plan, ranges: task.plan.ranges.map((old, place) => (place === index ? moved : old)) }
+}
+
+async function enqueueCanary(ctx: PlanContext, task: Task, chunks: readonly NewChunk[]): Promise<void> {
+  const planned = chunks.filter((chunk) => chunk.state === 'planned')
+  if (planned.length === 0) return
+  const channels = new Map((await planChannels(ctx, task.appId)).map((channel) => [channel.id, channel]))
+  const items = planned.flatMap(({ seq, channelId = '' }): Enqueue[] => {
+    const platform = channels.get(channelId)?.platform
+    return platform ? [{ taskId: task.id, seq, gen: 0, channelId, platform, lane: 'bulk' }] : []
+  })
+  await ctx.enqueue(items).catch((error: unknown) => {
+    ctx.log.warn({ taskId: task.id, error: String(error) }, 'the canary was not enqueued, the sweeper will')
+  })
+}
+
+/** Planned whole: the task may be closed once its chunks are done. */
+async function complete(ctx: PlanContext, taskId: string): Promise<void> {
+  const task = await read(ctx, taskId)
+  if (!task?.plan?.ranges.every((range) => range.done)) return
+  const whole = { ...task.plan, complete: true }
+  await ctx.store.tasks.update(taskId, { state: 'sending', plan: whole, ifState: ['planning'] })
+  await ctx.store.tasks.finish([taskId])
+  ctx.log.info({ taskId, ranges: whole.ranges.length }, 'task planned')
+}

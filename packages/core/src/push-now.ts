@@ -1,0 +1,118 @@
+import { chunksOfUsers, NO_BINDING, NO_USER } from './chunks-of-users.ts'
+import { LEASE_MS, TASK_TTL_MS } from './defaults.ts'
+import { StoreDownError } from './errors.ts'
+import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
+import type { CreateResult, Idempotency, NewChunk } from './store-ledger.ts'
+import type { Device, Message, OnUnknown, Outcome, Route, Task } from './types.ts'
+
+/** A synchronous push answers within this; what is not known by then is `unknown` (wire-api.md §1.4b). */
+export const SYNC_DEADLINE_MS = 8000
+
+export type NowPush = {
+  appId: string
+  userId: string
+  message: Message
+  route: Route
+  onUnknown?: OnUnknown
+  idempotency?: Idempotency
+  deadlineMs?: number
+  ttlMs?: number
+}
+
+export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Exclude<CreateResult, 'created'>['taken'] }
+
+/**
+ * A synchronous push: task and claimed chunks are written, then the vendors are called, then the outcomes are written
+ * (design.md §6). Answers one result per device. It is never sent again: a chunk whose lease passes becomes `unknown`.
+ * Rejects with StoreDownError only when nothing was sent.
+ */
+export async function pushNow(ctx: PushNowContext, push: NowPush): Promise<NowAnswer> {
+  const signal = AbortSignal.timeout(push.deadlineMs ?? SYNC_DEADLINE_MS)
+  const asked = [{ appId: push.appId, userId: push.userId }]
+  const [devices = []] = await ctx.store.devices.ofUsers(asked)
+  const exists = devices.length > 0 || (await ctx.store.devices.usersExist(asked))[0] === true
+  const chunks = chunksOfUsers([{ userId: push.userId, devices, exists }])
+  const task = newTask(await ctx.ids.next(), push, devices.length > 0)
+  const parts = await partsOf(ctx, chunks, devices)
+  await ctx.at?.('before-commit')
+  const [created] = await ctx.store.tasks.create([
+    { task, chunks: chunks.map(claimed), ...(push.idempotency && { idempotency: push.idempotency }) },
+  ])
+  if (created !== 'created') return created ? created : Promise.reject(new StoreDownError('no answer to create'))
+  await ctx.at?.('after-commit')
+  if (devices.length === 0) {
+    return { taskId: task.id, results: [{ outcome: 'rejected', reason: exists ? NO_BINDING : NO_USER }] }
+  }
+  const run = { ctx, task, signal }
+  const results = (await Promise.all(parts.map((part) => sendPart(run, part)))).flat()
+  await finish(run)
+  return { taskId: task.id, results }
+}
+
+function newTask(id: string, push: NowPush, reachable: boolean): Task {
+  const createdAt = new Date()
+  return {
+    id,
+    appId: push.appId,
+    lane: 'sync',
+    audience: { kind: 'users', userIds: [push.userId] },
+    message: push.message,
+    route: push.route,
+    onUnknown: push.onUnknown ?? 'resend',
+    state: reachable ? 'sending' : 'done',
+    createdAt,
+    expiresAt: new Date(createdAt.getTime() + (push.ttlMs ?? TASK_TTL_MS)),
+  }
+}
+
+/** Written as if this process had claimed it: no worker takes it while the lease holds. */
+const claimed = (chunk: NewChunk): NewChunk =>
+  chunk.state === 'done'
+    ? chunk
+    : {
+        ...chunk,
+        state: 'sending',
+        fence: 1,
+        starts: 1,
+        started: chunk.members.length,
+        leaseUntil: new Date(Date.now() + LEASE_MS),
+      }
+
+async function partsOf(ctx: PushNowContext, chunks: readonly NewChunk[], devices: readonly Device[]): Promise<Part[]> {
+  const channels = await ctx.store.channels.byIds(chunks.map((chunk) => chunk.channelId ?? ''))
+  const byId = new Map(devices.map((device) => [device.id, device]))
+  return chunks.map((chunk, index) => ({
+    channel: channels[index],
+    seq: chunk.seq,
+    devices: chunk.members.flatMap((member) => byId.get(member.deviceId ?? '') ?? []),
+  }))
+}
+
+async function sendPart(run: Run, part: Part): Promise<NowResult[]> {
+  await run.ctx.at?.('before-send')
+  const results = await sendNow(run, part)
+  await run.ctx.at?.('after-send')
+  await record(run, part, results)
+  return results
+}
+
+/** The vendor has answered: what cannot be written now becomes `unknown` in the ledger when the lease passes. */
+async function record(run: Run, part: Part, results: readonly NowResult[]): Promise<void> {
+  const outcomes = results.map((result, index): [number, Outcome, string?] =>
+    result.reason === undefined ? [index, result.outcome] : [index, result.outcome, result.reason],
+  )
+  try {
+    await run.ctx.store.chunks.write([{ taskId: run.task.id, seq: part.seq, fence: 1, outcomes, state: 'done' }])
+    await run.ctx.at?.('after-record')
+  } catch (error) {
+    run.ctx.log?.warn({ taskId: run.task.id, err: String(error) }, 'outcomes of a synchronous push were not written')
+  }
+}
+
+async function finish(run: Run): Promise<void> {
+  try {
+    await run.ctx.store.tasks.finish([run.task.id])
+  } catch (error) {
+    run.ctx.log?.warn({ taskId: run.task.id, err: String(error) }, 'a synchronous task was not finished')
+  }
+}

@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it } from '@jest/globals'
+import { Breaker } from '../src/breaker.ts'
+import type { Channel } from '../src/types.ts'
+
+const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const NOON = Date.parse('2026-11-22T12:00:00Z')
+
+let channel: Channel
+let leases: Set<string>
+let breaker: Breaker
+beforeEach(() => {
+  const limits = { rate: 0, unit: 'token', perMs: 1000 } as const
+  const at = new Date(NOON)
+  channel = { id: '1', appId: '2', platform: 'xiaomi', name: 'x', limits, settings: {}, createdAt: at, updatedAt: at }
+  leases = new Set()
+  breaker = breakerOf()
+})
+
+function breakerOf(now = NOON): Breaker {
+  const update = async (_id: string, change: { pausedFor?: string | null }) => {
+    const { pausedFor: _, ...rest } = channel
+    channel = change.pausedFor ? { ...rest, pausedFor: change.pausedFor } : rest
+    return channel
+  }
+  const lease = async (name: string) => {
+    if (leases.has(name)) return false
+    leases.add(name)
+    return true
+  }
+  return new Breaker({ store: { channels: { update }, lease }, log: quiet, holder: 'me', now: () => now })
+}
+
+async function refuse(times: number): Promise<void> {
+  for (let time = 0; time < times; time++) await breaker.refused(channel, '21301 app secret')
+}
+
+describe('the breaker', () => {
+  it('pauses after five refusals in a row, with the reason', async () => {
+    await refuse(4)
+    expect(channel.pausedFor).toBeUndefined()
+    await refuse(1)
+    expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
+  })
+
+  it('counts only refusals in a row', async () => {
+    await refuse(4)
+    await breaker.succeeded(channel)
+    await refuse(4)
+    expect(channel.pausedFor).toBeUndefined()
+  })
+
+  it('lets one process of the fleet probe, and resumes when the probe succeeds', async () => {
+    await refuse(5)
+    const other = breakerOf()
+    expect(await breaker.mayProbe(channel)).toBe(true)
+    expect(await other.mayProbe(channel)).toBe(false)
+    expect(await breaker.mayProbe(channel)).toBe(false)
+    await breaker.succeeded(channel)
+    expect(channel.pausedFor).toBeUndefined()
+  })
+
+  it('never probes what an operator paused', async () => {
+    channel = { ...channel, pausedFor: 'maintenance' }
+    expect(await breaker.mayProbe(channel)).toBe(false)
+    await breaker.succeeded(channel)
+    expect(channel.pausedFor).toBe('maintenance')
+  })
+
+  it('starts a channel with few requests at once, and one where it was refused', async () => {
+    expect(breaker.enter('1', 10)).toBe(4)
+    expect(breaker.enter('1', 10)).toBe(0)
+    breaker.left('1', 4)
+    await breaker.succeeded(channel)
+    expect(breaker.enter('1', 10)).toBe(10)
+    breaker.left('1', 10)
+    await refuse(1)
+    expect(breaker.enter('1', 10)).toBe(1)
+  })
+
+  it("stops a channel whose daily quota is used up until the vendor's next day", async () => {
+    await breaker.quotaUsed(channel)
+    expect(channel.pausedFor).toBe('daily quota used up until 2026-11-22T16:00:00.000Z')
+    expect(await breaker.mayProbe(channel)).toBe(false)
+    expect(channel.pausedFor).toBeDefined()
+    await breakerOf(Date.parse('2026-11-22T16:00:01Z')).mayProbe(channel)
+    expect(channel.pausedFor).toBeUndefined()
+  })
+})

@@ -1,0 +1,86 @@
+import { describe, expect, it } from '@jest/globals'
+import { StoreDownError } from '../src/errors.ts'
+import { Recorder } from '../src/recorder.ts'
+import type { ChunkWrite } from '../src/store-ledger.ts'
+
+/** A store that remembers its calls and answers what `answer` says. */
+function storeOf(answer: (writes: readonly ChunkWrite[]) => Promise<boolean[]> | boolean[] = (w) => w.map(() => true)) {
+  const calls: ChunkWrite[][] = []
+  const write = async (writes: readonly ChunkWrite[]) => {
+    calls.push([...writes])
+    return answer(writes)
+  }
+  return { calls, store: { chunks: { write } } }
+}
+const of = (seq: number, more: Partial<ChunkWrite> = {}): ChunkWrite => ({ taskId: '1', seq, fence: 1, ...more })
+
+describe('the recorder', () => {
+  it('writes what comes in one tick in one call, merged by chunk', async () => {
+    const { calls, store } = storeOf()
+    const recorder = new Recorder({ store })
+    const held = await Promise.all([
+      recorder.write(of(1, { outcomes: [[0, 'sent']] })),
+      recorder.write(of(2, { outcomes: [[0, 'rejected', 'too long']], state: 'done' })),
+      recorder.write(of(1, { outcomes: [[1, 'sent']], state: 'done' })),
+    ])
+    expect(held).toEqual([true, true, true])
+    expect(calls).toEqual([
+      [
+        of(1, {
+          outcomes: [
+            [0, 'sent'],
+            [1, 'sent'],
+          ],
+          state: 'done',
+        }),
+        of(2, { outcomes: [[0, 'rejected', 'too long']], state: 'done' }),
+      ],
+    ])
+  })
+
+  it('keeps results while the store is away, says so, and writes them when it is back', async () => {
+    let away = true
+    const { calls, store } = storeOf((writes) => {
+      if (away) throw new StoreDownError('away')
+      return writes.map(() => true)
+    })
+    const recorder = new Recorder({ store })
+    const written = recorder.write(of(1, { outcomes: [[0, 'sent']], state: 'done' }))
+    while (recorder.ready) await new Promise((resolve) => setImmediate(resolve))
+    away = false
+    expect(await written).toBe(true)
+    expect(recorder.ready).toBe(true)
+    expect(calls.at(-1)).toEqual([of(1, { outcomes: [[0, 'sent']], state: 'done' })])
+    await recorder.idle()
+  })
+
+  it('takes no more than its bound', async () => {
+    let release: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const { store } = storeOf(async (writes) => {
+      await gate
+      return writes.map(() => true)
+    })
+    const recorder = new Recorder({ store, maxPending: 2 })
+    const outcomes = [
+      [0, 'sent'],
+      [1, 'sent'],
+      [2, 'sent'],
+    ] as const
+    const written = recorder.write(of(1, { outcomes }))
+    expect(recorder.ready).toBe(false)
+    release()
+    await written
+    await recorder.idle()
+    expect(recorder.ready).toBe(true)
+  })
+
+  it('tells the zombie, and only the zombie', async () => {
+    const { store } = storeOf((writes) => writes.map((write) => write.seq !== 2))
+    const recorder = new Recorder({ store })
+    const held = await Promise.all([1, 2, 3].map((seq) => recorder.write(of(seq, { state: 'done' }))))
+    expect(held).toEqual([true, false, true])
+  })
+})
