@@ -1,0 +1,114 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { SealError } from '@fanfare/core'
+
+/**
+ * Envelope encryption of credentials (reliability.md §4.2). Each sealing makes a random 256-bit data key (DEK); the
+ * credential is encrypted with it and it is wrapped with the key-encryption key (KEK) named `kid`. Both are AES-256-GCM
+ * with random 96-bit nonces and bound to app, channel and KEK by their additional data, so a record moved to another
+ * row does not open.
+ */
+export type Sealed = {
+  v: 1
+  kid: string
+  /** Base64, as all below. */
+  wrappedDek: string
+  dekNonce: string
+  dekTag: string
+  nonce: string
+  ct: string
+  tag: string
+}
+
+/** Whose credential it is; part of the additional data. */
+export type SealScope = { appId: string; channelId: string }
+
+/** One key of 32 bytes, or several by their id, one of which seals what is new. */
+export type MasterKey = Buffer | { keys: Readonly<Record<string, Buffer>>; current: string }
+
+const KEY_BYTES = 32
+const NONCE_BYTES = 12
+const FIELD = 'credential'
+
+/** Seals and opens credentials with the master key. Throws SealError for a key that is not 32 bytes long. */
+export class Sealer {
+  readonly #keys = new Map<string, Buffer>()
+  readonly #current: string
+
+  constructor(master: MasterKey) {
+    const { keys, current } = Buffer.isBuffer(master) ? { keys: { k1: master }, current: 'k1' } : master
+    for (const [kid, key] of Object.entries(keys)) this.#keys.set(kid, checkedKey(kid, key))
+    if (!this.#keys.has(current)) throw new SealError(`there is no master key '${current}'`)
+    this.#current = current
+  }
+
+  seal(text: string, scope: SealScope): Sealed {
+    const kid = this.#current
+    const aad = additionalData(scope, kid)
+    const dek = randomBytes(KEY_BYTES)
+    const body = encrypt(dek, aad, Buffer.from(text, 'utf8'))
+    const wrapped = encrypt(this.#kek(kid), aad, dek)
+    dek.fill(0)
+    return {
+      v: 1,
+      kid,
+      wrappedDek: wrapped.ct,
+      dekNonce: wrapped.nonce,
+      dekTag: wrapped.tag,
+      nonce: body.nonce,
+      ct: body.ct,
+      tag: body.tag,
+    }
+  }
+
+  /** Throws SealError where a byte was changed, the record belongs to another row, or its key is not here. */
+  open(sealed: Sealed, scope: SealScope): string {
+    if (sealed?.v !== 1) throw new SealError('unknown version of a sealed credential')
+    const aad = additionalData(scope, sealed.kid)
+    try {
+      const wrapped = { ct: sealed.wrappedDek, nonce: sealed.dekNonce, tag: sealed.dekTag }
+      const dek = decrypt(this.#kek(sealed.kid), aad, wrapped)
+      return decrypt(dek, aad, sealed).toString('utf8')
+    } catch (error) {
+      if (error instanceof SealError) throw error
+      throw new SealError(`the credential of channel ${scope.channelId} does not open`, { cause: error })
+    }
+  }
+
+  #kek(kid: string): Buffer {
+    const key = this.#keys.get(kid)
+    if (!key) throw new SealError(`there is no master key '${kid}'`)
+    return key
+  }
+}
+
+type Box = { ct: string; nonce: string; tag: string }
+
+const additionalData = (scope: SealScope, kid: string): Buffer =>
+  Buffer.from(`v1|${scope.appId}|${scope.channelId}|${FIELD}|${kid}`, 'utf8')
+
+function encrypt(key: Buffer, aad: Buffer, clear: Buffer): Box {
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(aad)
+  const ct = Buffer.concat([cipher.update(clear), cipher.final()])
+  return { ct: ct.toString('base64'), nonce: nonce.toString('base64'), tag: cipher.getAuthTag().toString('base64') }
+}
+
+/** The tag's length is fixed: GCM would otherwise take a tag cut to four bytes. */
+function decrypt(key: Buffer, aad: Buffer, box: Box): Buffer {
+  const options = { authTagLength: 16 }
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes(box.nonce), options).setAAD(aad)
+  decipher.setAuthTag(bytes(box.tag))
+  return Buffer.concat([decipher.update(bytes(box.ct)), decipher.final()])
+}
+
+/** Base64 as we write it; anything else was changed. Node ignores characters that are not base64. */
+function bytes(text: string): Buffer {
+  const buffer = Buffer.from(text, 'base64')
+  if (buffer.toString('base64') !== text) throw new SealError('a sealed credential is not base64')
+  return buffer
+}
+
+function checkedKey(kid: string, key: Buffer): Buffer {
+  if (key.length !== KEY_BYTES) throw new SealError(`master key '${kid}' has ${key.length} bytes instead of 32`)
+  return key
+}

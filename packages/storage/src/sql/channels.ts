@@ -1,0 +1,125 @@
+import { type Channel, type ChannelStore, type NewChannel, type PlatformName, SealError } from '@fanfare/core'
+import type { Sealed, Sealer } from '../seal.ts'
+import type { Db } from './db.ts'
+import { toKey } from './db.ts'
+import type { Tables } from './tables.ts'
+
+type ChannelRow = Omit<Tables['channels'], 'sealed'>
+
+const COLUMNS = [
+  'id',
+  'app',
+  'platform',
+  'name',
+  'limits',
+  'settings',
+  'paused_for',
+  'created_at',
+  'updated_at',
+] as const satisfies (keyof ChannelRow)[]
+const BY_IDS = `
+  select json_group_array(json_object(${COLUMNS.map((name) => `'${name}', ${name}`).join()}))
+  from channels where id in (select value from json_each(?))`
+
+export function channelStore(db: Db, sealer: Sealer): ChannelStore {
+  return {
+    insert: (channel, credential) => db.write(() => insert(db, channel, sealed(sealer, channel, credential))),
+    ofApp: (appId) =>
+      db.read(() => {
+        const query = db.build.selectFrom('channels').select(COLUMNS).where('app', '=', toKey(appId)).orderBy('id')
+        return db.query(query).map(toChannel)
+      }),
+    byIds: (ids) => db.read(() => byIds(db, ids)),
+    update: (id, change) =>
+      db.write(() => {
+        const [channel] = byIds(db, [id])
+        if (!channel) return undefined
+        const { credential } = change
+        const set = {
+          ...(change.limits && { limits: JSON.stringify(change.limits) }),
+          ...(change.settings && { settings: JSON.stringify(change.settings) }),
+          ...(change.pausedFor !== undefined && { paused_for: change.pausedFor }),
+          ...(credential !== undefined && { sealed: sealed(sealer, channel, credential) }),
+          updated_at: db.now(),
+        }
+        db.change(db.build.updateTable('channels').set(set).where('id', '=', toKey(id)))
+        return byIds(db, [id])[0]
+      }),
+    remove: (id) => remove(db, id),
+    credential: (id) => db.read(() => credential(db, sealer, id)),
+  }
+}
+
+const sealed = (sealer: Sealer, channel: { id: string; appId: string }, credential: string): string =>
+  JSON.stringify(sealer.seal(credential, { appId: channel.appId, channelId: channel.id }))
+
+function insert(db: Db, channel: NewChannel, sealedCredential: string): boolean {
+  const row = {
+    id: toKey(channel.id),
+    app: toKey(channel.appId),
+    platform: channel.platform,
+    name: channel.name,
+    limits: JSON.stringify(channel.limits),
+    settings: JSON.stringify(channel.settings),
+    paused_for: channel.pausedFor ?? null,
+    sealed: sealedCredential,
+    created_at: db.now(),
+    updated_at: db.now(),
+  }
+  return (
+    db.change(
+      db.build
+        .insertInto('channels')
+        .values(row)
+        .onConflict((conflict) => conflict.doNothing()),
+    ) > 0
+  )
+}
+
+/** Devices deleted under one write lock. */
+const REMOVE_STEP = 2000
+const removeDevices = (live: 0 | 1) => `
+  delete from devices where id in (select id from devices where channel = ? and live = ${live} limit ${REMOVE_STEP})`
+
+/** The channel goes first, so that nothing is sent through it any more; its devices follow in short steps. */
+async function remove(db: Db, id: string): Promise<boolean> {
+  const removed = await db.write(() => db.run('delete from channels where id = ?', [toKey(id)]))
+  for (const sql of [removeDevices(1), removeDevices(0)]) {
+    while ((await db.write(() => db.run(sql, [toKey(id)]))) === REMOVE_STEP);
+  }
+  return removed > 0
+}
+
+function byIds(db: Db, ids: readonly string[]): (Channel | undefined)[] {
+  const rows = db.json<ChannelRow[]>(BY_IDS, [JSON.stringify(ids.map(toKey))])
+  const byId = new Map(rows.map((row) => [String(row.id), toChannel(row)]))
+  return ids.map((id) => byId.get(id))
+}
+
+/** The scope is taken from the row, so a sealed value copied to another row does not open. */
+function credential(db: Db, sealer: Sealer, id: string): string | undefined {
+  const query = db.build.selectFrom('channels').select(['id', 'app', 'sealed']).where('id', '=', toKey(id))
+  const row = db.query(query)[0]
+  if (!row) return undefined
+  return sealer.open(parsed(row.sealed), { appId: String(row.app), channelId: String(row.id) })
+}
+
+function parsed(text: string): Sealed {
+  try {
+    return JSON.parse(text) as Sealed
+  } catch (error) {
+    throw new SealError('a sealed credential is no JSON', { cause: error })
+  }
+}
+
+const toChannel = (row: ChannelRow): Channel => ({
+  id: String(row.id),
+  appId: String(row.app),
+  platform: row.platform as PlatformName,
+  name: row.name,
+  limits: JSON.parse(row.limits) as Channel['limits'],
+  settings: JSON.parse(row.settings) as Channel['settings'],
+  ...(row.paused_for !== null && { pausedFor: row.paused_for }),
+  createdAt: new Date(row.created_at),
+  updatedAt: new Date(row.updated_at),
+})

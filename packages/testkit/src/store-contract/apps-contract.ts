@@ -1,0 +1,99 @@
+import { expect, it } from '@jest/globals'
+import { eventually, type GetSubject } from './subject.ts'
+
+export function appCases(get: GetSubject): void {
+  it('keeps apps by name and id; a taken name is refused', async () => {
+    const { store, make } = get()
+    const app = await make.app({ org: 'acme', name: 'shop', settings: { maxLabels: 5 } })
+    expect(await store.apps.insert({ ...app, id: await make.id() })).toBe(false)
+    expect(await store.apps.byName('acme', 'shop')).toMatchObject(app)
+    expect(await store.apps.byName('acme', 'Shop')).toBeUndefined()
+    const found = await store.apps.byIds(['0', app.id, 'x', app.id])
+    expect(found.map((one) => one?.name)).toEqual([undefined, 'shop', undefined, 'shop'])
+    expect(found[1]?.createdAt).toBeInstanceOf(Date)
+    expect(await store.apps.byIds([])).toEqual([])
+  })
+
+  it('changes settings and secret of an app', async () => {
+    const { store, make } = get()
+    const { id } = await make.app({ settings: { maxLabels: 5 } })
+    await store.apps.update(id, { settings: { maxRunningTasks: 7 } })
+    await store.apps.update(id, { clientSecretHash: 'ff' })
+    await store.apps.update(id, {})
+    const [app] = await store.apps.byIds([id])
+    expect(app).toMatchObject({ settings: { maxRunningTasks: 7 }, clientSecretHash: 'ff' })
+    expect(app?.settings.maxLabels).toBeUndefined()
+  })
+
+  it('takes operators for plain text', async () => {
+    const { store } = get()
+    expect(await store.apps.byName('{"$gt":""}', '{"$ne":null}')).toBeUndefined()
+    const operator = { $gt: '' } as unknown as string
+    const answer = await store.apps.byName(operator, operator).catch(() => undefined)
+    expect(answer).toBeUndefined()
+  })
+
+  it('keeps channels; the credential is sealed and not part of the record', async () => {
+    const { store, make } = get()
+    const channel = await make.channel({ platform: 'fcm', settings: { region: 'eu', tls: true } }, 'top secret ünï😀')
+    const { id, appId } = channel
+    expect(await store.channels.insert({ ...channel, id: await make.id() }, 'x')).toBe(false)
+    const second = await make.channel({ appId })
+    expect((await store.channels.ofApp(appId)).map((one) => one.id).sort()).toEqual([id, second.id].sort())
+    const [found] = await store.channels.byIds([id])
+    expect(found).toMatchObject(channel)
+    expect(JSON.stringify(found)).not.toContain('secret')
+    expect(await store.channels.credential(id)).toBe('top secret ünï😀')
+    expect(await store.channels.credential('0')).toBeUndefined()
+    expect(await store.channels.byIds(['', id])).toEqual([undefined, found])
+  })
+
+  it('changes a channel part by part, pauses and resumes it', async () => {
+    const { store, make } = get()
+    const { id } = await make.channel({}, 'old')
+    const limits = { rate: 9, unit: 'token', perMs: 60_000 } as const
+    expect(await store.channels.update(id, { limits, pausedFor: 'credentials' })).toMatchObject({
+      limits,
+      pausedFor: 'credentials',
+    })
+    const changed = await store.channels.update(id, { credential: 'new', settings: { host: 'h' }, pausedFor: null })
+    expect(changed).toMatchObject({ limits, settings: { host: 'h' } })
+    expect(changed?.pausedFor).toBeUndefined()
+    expect(await store.channels.credential(id)).toBe('new')
+    expect(await store.channels.update('0', { pausedFor: 'x' })).toBeUndefined()
+  })
+
+  it('removes a channel with its devices and no others', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const other = await make.channel({ appId: channel.appId })
+    const gone = await make.bind(channel)
+    const kept = await make.bind(other, { userId: gone.userId })
+    expect(await store.channels.remove(channel.id)).toBe(true)
+    expect(await store.channels.remove(channel.id)).toBe(false)
+    const [devices] = await store.devices.ofUsers([gone])
+    expect(devices?.map((device) => device.id)).toEqual([kept.id])
+    expect(await store.devices.byIds([gone.id])).toEqual([undefined])
+    expect(await store.channels.byIds([channel.id])).toEqual([undefined])
+  })
+
+  it('keeps revoked tokens until they expire', async () => {
+    const { store } = get()
+    const since = await store.now()
+    const jti = `jti-${Math.random()}`
+    await store.tokens.revoke(jti, new Date(since.getTime() - 1000))
+    await store.tokens.revoke(jti, new Date(since.getTime() - 1000))
+    const revoked = (await store.tokens.revokedSince(since)).filter((token) => token.jti === jti)
+    expect(revoked).toHaveLength(1)
+    expect(revoked[0]?.at.getTime()).toBeGreaterThanOrEqual(since.getTime())
+    expect(await store.tokens.revokedSince(new Date(Date.now() + 60_000))).toEqual([])
+    await eventually(
+      async () => {
+        await store.purge(100)
+        return store.tokens.revokedSince(since)
+      },
+      (tokens) => tokens.every((token) => token.jti !== jti),
+    )
+    expect((await store.tokens.revokedSince(since)).map((token) => token.jti)).not.toContain(jti)
+  })
+}

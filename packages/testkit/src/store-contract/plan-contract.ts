@@ -1,0 +1,160 @@
+import type { NewChannel, Plan } from '@fanfare/core'
+import { expect, it } from '@jest/globals'
+import { members } from '../make.ts'
+import { ALL, chunkOf, type GetSubject } from './subject.ts'
+
+const range = (channelId: string, seqBase: number) => ({ channelId, seqBase, cursor: '0', planned: 0, done: false })
+
+export function planCases(get: GetSubject): void {
+  const pageOf = (channel: NewChannel, seq: number, size: number) => [
+    { seq, channelId: channel.id, members: members(size) },
+  ]
+
+  async function planning(channel: NewChannel) {
+    const { store, make } = get()
+    const ranges = [range(channel.id, 0), range(channel.id, 1000)]
+    const plan: Plan = { upToDeviceId: '99', ranges, expected: 10, complete: false }
+    const task = await make.task({ appId: channel.appId, state: 'planning' })
+    await store.tasks.create([{ task, chunks: [] }])
+    expect(await store.tasks.update(task.id, { plan })).toBe(true)
+    return task
+  }
+
+  it('adds chunks and moves the cursor in one step; a repeated step changes nothing', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    const page = { chunks: pageOf(channel, 0, 5), cursor: '5', done: false }
+    expect(await store.tasks.addPlanned(task.id, 0, '0', page)).toBe(true)
+    expect(await store.tasks.addPlanned(task.id, 0, '0', page)).toBe(false)
+    expect(await store.tasks.addPlanned(task.id, 0, '4', { ...page, chunks: pageOf(channel, 1, 5) })).toBe(false)
+    expect(await store.tasks.addPlanned(task.id, 7, '0', page)).toBe(false)
+    expect(await store.tasks.addPlanned('0', 0, '0', page)).toBe(false)
+    const [found] = await store.tasks.byIds([task.id])
+    expect(found?.plan?.ranges).toMatchObject([
+      { cursor: '5', planned: 5, done: false },
+      { cursor: '0', planned: 0 },
+    ])
+    expect(found?.plan).toMatchObject({ expected: 10, upToDeviceId: '99', complete: false })
+    const chunks = await store.chunks.ofTask(task.id, { limit: 10 })
+    expect(chunks).toMatchObject([{ seq: 0, state: 'waiting', members: members(5), lane: 'bulk' }])
+  })
+
+  it('is complete when the last range is done; only then the task can finish', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    await store.tasks.update(task.id, { state: 'sending' })
+    const done = { chunks: [], cursor: '9', done: true }
+    expect(await store.tasks.addPlanned(task.id, 1, '0', done)).toBe(true)
+    expect(await store.tasks.finish([task.id])).toEqual([])
+    expect(await store.tasks.addPlanned(task.id, 0, '0', { ...done, chunks: pageOf(channel, 0, 1) })).toBe(true)
+    expect(await store.tasks.addPlanned(task.id, 0, '9', done)).toBe(false)
+    expect((await store.tasks.byIds([task.id]))[0]?.plan?.complete).toBe(true)
+    expect(await store.tasks.finish([task.id])).toEqual([])
+    await store.chunks.cancel(task.id)
+    expect(await store.tasks.finish([task.id])).toEqual([task.id])
+  })
+
+  it('lets planners of two ranges and of one range race: each page is there once', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    const runRange = async (index: number) => {
+      for (let step = 0; step < 5; step++) {
+        const chunks = pageOf(channel, index * 1000 + step, 2)
+        await store.tasks.addPlanned(task.id, index, String(step), {
+          chunks,
+          cursor: String(step + 1),
+          done: step === 4,
+        })
+      }
+    }
+    await Promise.all([runRange(0), runRange(1), runRange(0), runRange(1)])
+    const [found] = await store.tasks.byIds([task.id])
+    expect(found?.plan).toMatchObject({ complete: true, ranges: [{ planned: 10 }, { planned: 10 }] })
+    expect((await store.tasks.counts(task.id))[0]?.total).toBe(20)
+    expect(await store.chunks.ofTask(task.id, { limit: 100 })).toHaveLength(10)
+  })
+
+  it('plans nothing for a task that has ended', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    await store.tasks.update(task.id, { state: 'cancelled' })
+    const page = { chunks: pageOf(channel, 0, 5), cursor: '5', done: false }
+    expect(await store.tasks.addPlanned(task.id, 0, '0', page)).toBe(false)
+    expect(await store.chunks.ofTask(task.id, { limit: 1 })).toEqual([])
+  })
+
+  it('promotes waiting chunks, oldest task first, and passes over paused and held ones', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const held = { percent: 1, maxFailPercent: 1, state: 'held' } as const
+    const tasks = [
+      await make.task({ appId: channel.appId, state: 'paused' }),
+      await make.task({ appId: channel.appId, canary: held }),
+      await make.task({ appId: channel.appId, canary: { ...held, state: 'running' } }),
+      await make.task({ appId: channel.appId, canary: { ...held, state: 'passed' } }),
+      await make.task({ appId: channel.appId, state: 'planning' }),
+    ]
+    const chunks = [0, 1, 2].map((seq) => ({
+      seq,
+      channelId: channel.id,
+      members: members(1),
+      state: 'waiting' as const,
+    }))
+    await store.tasks.create(tasks.map((task) => ({ task, chunks })))
+    const [, , , passed, young] = tasks.map((task) => task.id)
+    expect(await store.chunks.promote(channel.id, 2)).toEqual([
+      { taskId: passed, seq: 0, gen: 0 },
+      { taskId: passed, seq: 1, gen: 0 },
+    ])
+    const backlog = (await store.chunks.backlog(ALL)).find((one) => one.channelId === channel.id)
+    expect(backlog).toEqual({ channelId: channel.id, appId: channel.appId, platform: 'xiaomi', open: 2 })
+    const rest = await store.chunks.promote(channel.id, 10)
+    expect(rest.map((ref) => [ref.taskId, ref.seq])).toEqual([
+      [passed, 2],
+      [young, 0],
+      [young, 1],
+      [young, 2],
+    ])
+    expect(await store.chunks.promote(channel.id, 10)).toEqual([])
+    expect((await store.chunks.backlog(ALL)).some((one) => one.channelId === channel.id)).toBe(false)
+    expect(await chunkOf(store, { taskId: passed ?? '', seq: 0 })).toMatchObject({ state: 'planned' })
+    await store.tasks.update(tasks[0]?.id ?? '', { state: 'sending' })
+    expect(await store.chunks.promote(channel.id, 10)).toHaveLength(3)
+    expect(await store.chunks.promote('0', 10)).toEqual([])
+  })
+
+  it('gives each waiting chunk to one of racing promoters', async () => {
+    const { store, make, reopen } = get()
+    const channel = await make.channel()
+    const task = await make.task({ appId: channel.appId })
+    const chunks = Array.from({ length: 60 }, (_, seq) => ({
+      seq,
+      channelId: channel.id,
+      members: members(1),
+      state: 'waiting' as const,
+    }))
+    await store.tasks.create([{ task, chunks }])
+    const other = reopen ? await reopen() : store
+    const rounds = Array.from({ length: 8 }, (_, index) => (index % 2 ? store : other).chunks.promote(channel.id, 10))
+    const seqs = (await Promise.all(rounds)).flat().map((ref) => ref.seq)
+    if (other !== store) await other.close()
+    expect(seqs).toHaveLength(60)
+    expect(new Set(seqs).size).toBe(60)
+  })
+
+  it('keeps chunks out of the window that are written as planned (the canary)', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    const [chunk] = pageOf(channel, 0, 3)
+    const chunks = chunk ? [{ ...chunk, state: 'planned' as const }] : []
+    await store.tasks.addPlanned(task.id, 0, '0', { chunks, cursor: '3', done: false })
+    expect((await store.chunks.claim([{ taskId: task.id, seq: 0, gen: 0 }], 10_000, 1))[0]?.chunk.members).toHaveLength(
+      3,
+    )
+  })
+}
