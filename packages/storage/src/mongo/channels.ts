@@ -1,0 +1,75 @@
+import type { Channel, ChannelStore } from '@fanfare/core'
+import type { Sealer } from '../seal.ts'
+import type { Db } from './connect.ts'
+import { isDuplicate } from './errors.ts'
+import { byIdsInOrder, rawOf } from './rows.ts'
+import type { ChannelDoc } from './schemas.ts'
+
+type Change = Parameters<ChannelStore['update']>[1]
+
+export function channelStore(db: Db, sealer: Sealer): ChannelStore {
+  return {
+    async insert(channel, credential) {
+      const { id, appId, limits, settings, ...rest } = channel
+      const now = await db.clock.now()
+      const json = { limits: JSON.stringify(limits), settings: JSON.stringify(settings) }
+      const sealed = sealer.seal(credential, { appId, channelId: id })
+      const ids = { _id: Number(id), appId: Number(appId) }
+      const row: ChannelDoc = { ...rest, ...ids, ...json, credential: sealed, createdAt: now, updatedAt: now }
+      return !(await isDuplicate(rawOf(db.channels).insertOne(row)))
+    },
+    async ofApp(appId) {
+      const rows = await db.channels
+        .find({ appId: Number(appId) }, NO_SECRET)
+        .sort({ _id: 1 })
+        .lean()
+      return rows.map(toChannel)
+    },
+    byIds: (ids) => byIdsInOrder(db.channels, ids, toChannel),
+    update: (id, change) => update(db, sealer, id, change),
+    /** The channel goes first, so that nothing is sent through it any more. */
+    async remove(id) {
+      const { deletedCount } = await db.channels.deleteOne({ _id: Number(id) })
+      await db.devices.deleteMany({ channelId: Number(id) })
+      return deletedCount > 0
+    },
+    async credential(id) {
+      const row = await db.channels.findOne({ _id: Number(id) }, { appId: 1, credential: 1 }).lean()
+      return row ? sealer.open(row.credential, { appId: String(row.appId), channelId: id }) : undefined
+    },
+  }
+}
+
+type PublicRow = Omit<ChannelDoc, 'credential'>
+const NO_SECRET = { credential: 0 } as const
+
+async function update(db: Db, sealer: Sealer, id: string, change: Change): Promise<Channel | undefined> {
+  const row = await db.channels.findOne({ _id: Number(id) }, { appId: 1 }).lean()
+  if (!row) return undefined
+  const { limits, settings, pausedFor, credential } = change
+  const set: Partial<ChannelDoc> = { updatedAt: await db.clock.now() }
+  if (limits) set.limits = JSON.stringify(limits)
+  if (settings) set.settings = JSON.stringify(settings)
+  if (typeof pausedFor === 'string') set.pausedFor = pausedFor
+  if (credential !== undefined) set.credential = sealer.seal(credential, { appId: String(row.appId), channelId: id })
+  const unset = pausedFor === null ? { $unset: { pausedFor: 1 } } : {}
+  const changed = await db.channels
+    .findOneAndUpdate({ _id: Number(id) }, { $set: set, ...unset }, { returnDocument: 'after', projection: NO_SECRET })
+    .lean<PublicRow>()
+  return changed ? toChannel(changed) : undefined
+}
+
+/** Field by field, so that the credential never leaves by accident. */
+function toChannel(row: PublicRow): Channel {
+  return {
+    id: String(row._id),
+    appId: String(row.appId),
+    platform: row.platform,
+    name: row.name,
+    limits: JSON.parse(row.limits),
+    settings: JSON.parse(row.settings),
+    ...(row.pausedFor !== undefined && { pausedFor: row.pausedFor }),
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  }
+}

@@ -1,0 +1,102 @@
+import type { ChunkRef, PlatformName } from '@fanfare/core'
+import { trusted } from 'mongoose'
+import { toRef } from './chunk-rescue.ts'
+import { DRAFT_FIELDS, type Draft, putFlags } from './chunk-rows.ts'
+import { draftOf, swap } from './chunk-swap.ts'
+import type { Db } from './connect.ts'
+import type { TaskDoc } from './schemas.ts'
+import { isCommitted, isSending } from './task-rows.ts'
+
+type Head = Pick<TaskDoc, '_id' | 'state' | 'canary' | 'steps'>
+const HEAD = { state: 1, canary: 1, steps: 1 } as const
+
+/** Tasks that may have chunks promoted: being sent, and no canary that runs or was held. */
+const mayGo = (task: Head): boolean => isSending(task.state) && (!task.canary || task.canary.state === 'passed')
+
+/** Steps from task to task, so that the waiting chunks of a paused one are not read. */
+export async function promote(db: Db, channelId: string, limit: number): Promise<ChunkRef[]> {
+  const promoted: ChunkRef[] = []
+  let place: Place | undefined = { channel: Number(channelId), task: 0 }
+  while (promoted.length < limit) {
+    place = await nextPair(db, place, true)
+    if (!place) break
+    const task: Head | null = await db.tasks.findOne({ _id: place.task }, HEAD).lean()
+    if (task && mayGo(task)) promoted.push(...(await promoteOf(db, place, task, limit - promoted.length)))
+  }
+  return promoted
+}
+
+/** What another promoter took meanwhile is looked for further on. */
+async function promoteOf(db: Db, place: Place, task: Head, limit: number): Promise<ChunkRef[]> {
+  const promoted: ChunkRef[] = []
+  while (promoted.length < limit) {
+    const rows: Draft[] = await db.chunks
+      .find({ waits: place.channel, taskId: place.task }, DRAFT_FIELDS)
+      .sort({ seq: 1 })
+      .limit(limit - promoted.length)
+      .lean()
+    const now = await db.clock.now()
+    const swaps = rows.filter((row) => isCommitted(task, row)).map((row) => ({ row, next: planned(row, now) }))
+    if (swaps.length === 0) break
+    const won = await swap(db, swaps)
+    promoted.push(...swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : [])))
+  }
+  return promoted
+}
+
+function planned(row: Draft, now: Date): Draft {
+  const next = draftOf(row)
+  next.state = 'planned'
+  putFlags(next, now)
+  return next
+}
+
+type Place = { channel: number; task: number }
+
+/** The next (channel, task) with waiting chunks: one step in the index, however many chunks wait. */
+async function nextPair(db: Db, after: Place, sameChannel: boolean): Promise<Place | undefined> {
+  const next = await db.chunks
+    .findOne({ waits: after.channel, taskId: trusted({ $gt: after.task }) }, { waits: 1, taskId: 1 })
+    .sort({ taskId: 1 })
+    .lean()
+  if (next) return { channel: after.channel, task: next.taskId }
+  if (sameChannel) return undefined
+  const other = await db.chunks
+    .findOne({ waits: trusted({ $gt: after.channel }) }, { waits: 1, taskId: 1 })
+    .sort({ waits: 1, taskId: 1 })
+    .lean()
+  return other?.waits === undefined ? undefined : { channel: other.waits, task: other.taskId }
+}
+
+/** All (channel, task) with waiting chunks. */
+export async function waitingPairs(db: Db): Promise<Place[]> {
+  const pairs: Place[] = []
+  for (let place = await nextPair(db, { channel: 0, task: 0 }, false); place; ) {
+    pairs.push(place)
+    place = await nextPair(db, place, false)
+  }
+  return pairs
+}
+
+type Backlog = { channelId: string; appId: string; platform: PlatformName; open: number }
+
+export async function backlog(db: Db, limit: number): Promise<Backlog[]> {
+  const pairs = await waitingPairs(db)
+  if (pairs.length === 0) return []
+  const ids = [...new Set(pairs.map((pair) => pair.task))]
+  const tasks = await db.tasks.find({ _id: trusted({ $in: ids }) }, HEAD).lean()
+  const going = new Set(tasks.filter(mayGo).map((task) => task._id))
+  const channels = new Set(pairs.filter((pair) => going.has(pair.task)).map((pair) => pair.channel))
+  return channelsWithOpen(db, [...channels].slice(0, limit))
+}
+
+async function channelsWithOpen(db: Db, ids: readonly number[]): Promise<Backlog[]> {
+  const rows = await db.channels.find({ _id: trusted({ $in: ids }) }, { appId: 1, platform: 1 }).lean()
+  const open = await Promise.all(rows.map((row) => db.chunks.countDocuments({ busy: row._id })))
+  return rows.map((row, index) => ({
+    channelId: String(row._id),
+    appId: String(row.appId),
+    platform: row.platform,
+    open: open[index] ?? 0,
+  }))
+}

@@ -1,0 +1,93 @@
+import type { Device, DeviceStore, InvalidToken } from '@fanfare/core'
+import { trusted } from 'mongoose'
+import type { Db } from './connect.ts'
+import { bind, userKey } from './device-bind.ts'
+import { count, labelPage, maxId, page, splitPoints } from './device-pages.ts'
+import { byIdsInOrder, rawOf } from './rows.ts'
+import type { DeviceDoc } from './schemas.ts'
+
+export function deviceStore(db: Db): DeviceStore {
+  const known = new Set<string>()
+  return {
+    bind: (bindings) => bind(db, known, bindings),
+    unbind: (appId, userId, deviceId, channelId) => unbind(db, { appId, userId, deviceId, channelId }),
+    ofUsers: (asked) => ofUsers(db, asked),
+    usersExist: (asked) => usersExist(db, asked),
+    byIds: (ids) => byIdsInOrder(db.devices, ids, toDevice),
+    markInvalid: (tokens) => markInvalid(db, tokens),
+    page: (range) => page(db, range),
+    labelPage: (range) => labelPage(db, range),
+    splitPoints: (channelId, upToId, parts) => splitPoints(db, { channelId, upToId, parts }),
+    count: (channelId) => count(db, channelId),
+    maxId: () => maxId(db),
+  }
+}
+
+type Asked = readonly { appId: string; userId: string }[]
+
+async function ofUsers(db: Db, asked: Asked): Promise<Device[][]> {
+  const byUser = new Map<string, Device[]>()
+  await Promise.all([...usersByApp(asked)].map(([appId, users]) => collect(db, byUser, appId, users)))
+  return asked.map(({ appId, userId }) => [...(byUser.get(userKey(appId, userId)) ?? [])])
+}
+
+function usersByApp(asked: Asked): Map<string, Set<string>> {
+  const byApp = new Map<string, Set<string>>()
+  for (const { appId, userId } of asked) {
+    const users = byApp.get(appId) ?? new Set()
+    byApp.set(appId, users.add(userId))
+  }
+  return byApp
+}
+
+async function collect(db: Db, into: Map<string, Device[]>, appId: string, users: Set<string>): Promise<void> {
+  const rows = await db.devices.find({ appId: Number(appId), userId: trusted({ $in: [...users] }) }).lean()
+  for (const row of rows.sort((a, b) => a._id - b._id)) {
+    if (!row.live) continue
+    const key = userKey(appId, row.userId)
+    const devices = into.get(key)
+    if (devices) devices.push(toDevice(row))
+    else into.set(key, [toDevice(row)])
+  }
+}
+
+async function usersExist(db: Db, asked: Asked): Promise<boolean[]> {
+  const keys = asked.map(({ appId, userId }) => userKey(appId, userId))
+  const rows = await db.users.find({ _id: trusted({ $in: [...new Set(keys)] }) }).lean()
+  const found = new Set(rows.map((row) => row._id))
+  return keys.map((key) => found.has(key))
+}
+
+type Unbind = { appId: string; userId: string; deviceId: string; channelId: string | undefined }
+
+async function unbind(db: Db, from: Unbind): Promise<void> {
+  const rows = await db.devices.find({ appId: Number(from.appId), userId: { $eq: from.userId } }).lean()
+  const gone = rows.filter(
+    (row) =>
+      row.deviceId === from.deviceId && (from.channelId === undefined || row.channelId === Number(from.channelId)),
+  )
+  if (gone.length > 0) await db.devices.deleteMany({ _id: trusted({ $in: gone.map((row) => row._id) }) })
+}
+
+/** A time stamp of the vendor that is older than the binding speaks of an earlier installation. */
+async function markInvalid(db: Db, tokens: readonly InvalidToken[]): Promise<number> {
+  if (tokens.length === 0) return 0
+  const steps = tokens.map(({ id, token, since }) => ({
+    updateOne: {
+      filter: { _id: Number(id), token: { $eq: token }, live: true, ...(since && { updatedAt: { $lte: since } }) },
+      update: { $set: { live: false } },
+    },
+  }))
+  return (await rawOf(db.devices).bulkWrite(steps, { ordered: false })).modifiedCount
+}
+
+const toDevice = (row: DeviceDoc): Device => ({
+  id: String(row._id),
+  appId: String(row.appId),
+  userId: row.userId,
+  deviceId: row.deviceId,
+  channelId: String(row.channelId),
+  token: row.token,
+  live: row.live,
+  updatedAt: row.updatedAt,
+})

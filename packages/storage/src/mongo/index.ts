@@ -1,0 +1,38 @@
+import type { Store } from '@fanfare/core'
+import type { Sealer } from '../seal.ts'
+import { appStore } from './apps.ts'
+import { channelStore } from './channels.ts'
+import { chunkStore } from './chunks.ts'
+import { connectMongo } from './connect.ts'
+import { deviceStore } from './devices.ts'
+import { guarded } from './errors.ts'
+import { takeIds } from './ids.ts'
+import { labelStore } from './labels.ts'
+import { lease } from './leases.ts'
+import { purge } from './purge.ts'
+import { taskStore } from './tasks.ts'
+import { tokenStore } from './tokens.ts'
+
+/**
+ * The store in MongoDB, on a standalone server and on a replica set alike: every commit point is one document, and
+ * every write waits for a majority and the journal. Rejects with StoreDownError where no server answers.
+ */
+export async function openMongo(url: string, sealer: Sealer): Promise<Store> {
+  const db = await connectMongo(url)
+  return {
+    ...guarded({
+      takeIds: (count: number) => takeIds(db, count),
+      lease: (name: string, holder: string, leaseMs: number) => lease(db, name, holder, leaseMs),
+      now: () => db.clock.exact(),
+      purge: (limit: number) => purge(db, limit),
+    }),
+    apps: guarded(appStore(db)),
+    channels: guarded(channelStore(db, sealer)),
+    devices: guarded(deviceStore(db)),
+    labels: guarded(labelStore(db)),
+    tasks: guarded(taskStore(db)),
+    chunks: guarded(chunkStore(db)),
+    tokens: guarded(tokenStore(db)),
+    close: () => db.connection.close(),
+  }
+}

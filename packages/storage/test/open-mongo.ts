@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto'
+import { type MongoService, startMongo } from '@fanfare/testkit'
+import type { OpenedStore } from '@fanfare/testkit/contracts'
+import { openStore } from '../src/index.ts'
+
+/** Top-level in a test file: the server to test on, or undefined where there is none (a loud line was printed). */
+export const mongoFor = (standalone: boolean): Promise<MongoService | undefined> => startMongo({ standalone })
+
+export const MASTER_KEY = randomBytes(32)
+
+/** An empty store in a database of its own; closing it stops the server too. */
+export async function openOn(mongo: MongoService): Promise<OpenedStore> {
+  const store = await openStore(mongo.url, { masterKey: MASTER_KEY })
+  return {
+    store,
+    reopen: (masterKey = MASTER_KEY) => openStore(mongo.url, { masterKey }),
+    url: mongo.url,
+    masterKey: MASTER_KEY,
+    async close() {
+      await store.close()
+      await mongo.stop()
+    },
+  }
+}
