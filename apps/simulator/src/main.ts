@@ -1,0 +1,21 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { configFrom } from './config.ts'
+import { startSimulator } from './simulator.ts'
+
+const config = configFrom(process.env)
+const caFile = config.caFile ?? join(await mkdtemp(join(tmpdir(), 'fanfare-simulator-')), 'ca.pem')
+const simulator = await startSimulator({ ...config, caFile }).catch((error: Error) => {
+  process.stderr.write(`The simulator cannot start: ${error.message}\n`)
+  process.exit(1)
+})
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => void simulator.close().then(() => process.exit(0)))
+}
+
+const { url, controlUrl, smtp } = simulator
+process.stdout.write(
+  `${JSON.stringify({ ready: true, url, controlUrl, smtp: `${smtp.host}:${smtp.port}`, smtps: `${smtp.host}:${smtp.securePort}`, ca: caFile })}\n`,
+)
