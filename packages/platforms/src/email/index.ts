@@ -1,0 +1,77 @@
+import type { Batch, BatchMember, Pusher, PushResult } from '@fanfare/core'
+import pLimit, { type LimitFunction } from 'p-limit'
+import { rejectAll } from '../each.ts'
+import { UnfitMessage } from '../fields.ts'
+import type { OpenPusher } from '../opener.ts'
+import { isAboutChannel, settle, type Verdict } from '../verdict.ts'
+import { isAddress, type Mailbox } from './address.ts'
+import { readEmailOptions } from './options.ts'
+import { type Letter, letterOf, mailFor } from './payload.ts'
+import { type Mailer, openMailer } from './transport.ts'
+import { MALFORMED, readSmtpError, SENT, type SmtpError } from './verdicts.ts'
+
+/** Batches up to this size may be synchronous pushes, which pass the server's answer on. */
+const REPLY_MEMBERS = 10
+
+/** SMTP: one envelope per recipient, over a few kept connections. */
+export const openEmail: OpenPusher = (context) => {
+  const options = readEmailOptions(context)
+  return new EmailPusher(openMailer(options), options.from, options.maxConnections)
+}
+
+class EmailPusher implements Pusher {
+  readonly batchSize = 1
+  readonly #mailer: Mailer
+  readonly #from: Mailbox
+  readonly #limit: LimitFunction
+
+  constructor(mailer: Mailer, from: Mailbox, maxConnections: number) {
+    this.#mailer = mailer
+    this.#from = from
+    this.#limit = pLimit(maxConnections)
+  }
+
+  async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
+    let letter: Letter
+    try {
+      letter = letterOf(batch.message, this.#from)
+    } catch (error) {
+      if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
+      throw error
+    }
+    const run: Run = { letter, signal, withReply: batch.members.length <= REPLY_MEMBERS, halted: undefined }
+    const verdicts = await Promise.all(batch.members.map((member) => this.#limit(() => this.#send(member, run))))
+    return settle(batch.members, verdicts)
+  }
+
+  async close(): Promise<void> {
+    this.#mailer.close()
+  }
+
+  async #send(member: BatchMember, run: Run): Promise<Verdict> {
+    if (!isAddress(member.token)) return MALFORMED
+    if (run.halted) return run.halted
+    const verdict = await this.#mail(member, run)
+    if (concernsAll(verdict)) {
+      run.halted ??= { is: 'deferred', reason: `not sent: ${verdict.reason}`, free: true, halted: true }
+    }
+    return verdict
+  }
+
+  async #mail(member: BatchMember, { letter, signal, withReply }: Run): Promise<Verdict> {
+    const sending = this.#mailer.send(mailFor(member, letter, this.#from), signal)
+    try {
+      const { response, messageId } = await sending.done
+      return withReply ? { ...SENT, reply: { response, messageId } } : SENT
+    } catch (error) {
+      const verdict = readSmtpError(error as SmtpError, sending.written())
+      const { response } = error as SmtpError
+      return withReply && response !== undefined ? { ...verdict, reply: { response } } : verdict
+    }
+  }
+}
+
+type Run = { letter: Letter; signal: AbortSignal; withReply: boolean; halted: Verdict | undefined }
+
+/** No sign of life or a refused sender: the other members would only wait for the same. */
+const concernsAll = (verdict: Verdict): boolean => isAboutChannel(verdict.is) || verdict.free === true

@@ -1,0 +1,65 @@
+import { isIP } from 'node:net'
+import type { Readable } from 'node:stream'
+import { createTransport, type SendMailOptions } from 'nodemailer'
+import type { EmailOptions } from './options.ts'
+
+/** A mail on its way. `written`: the server asked for the message and it began to leave. */
+export type Sending = { done: Promise<{ response: string; messageId: string }>; written(): boolean }
+
+export interface Mailer {
+  send(mail: SendMailOptions, signal: AbortSignal): Sending
+  /** Lets what is under way finish. */
+  close(): void
+}
+
+type Departure = { message?: Readable }
+
+const CONNECT_MS = 10_000
+const ANSWER_MS = 15_000
+
+/** nodemailer's pool; a mail goes over another connection only while not a byte of it has left. */
+export function openMailer(options: EmailOptions): Mailer {
+  const transport = createTransport(poolOptions(options))
+  const departures = new Map<string, Departure>()
+  transport.use('stream', (mail, done) => {
+    const departure = departures.get(String(mail.data.messageId))
+    // The message is read only when the server has answered DATA with 354.
+    mail.message.processFunc((message: Readable) => {
+      if (departure) departure.message = message
+      return message
+    })
+    done()
+  })
+  return {
+    send(mail, signal) {
+      const departure: Departure = {}
+      const key = String(mail.messageId)
+      departures.set(key, departure)
+      const done = transport.sendMail({ ...mail, signal }).finally(() => departures.delete(key))
+      return { done, written: () => departure.message?.readableDidRead === true }
+    },
+    close: () => transport.close(),
+  }
+}
+
+function poolOptions({ host, port, security, auth, maxConnections, ca }: EmailOptions) {
+  return {
+    pool: true as const,
+    host,
+    port,
+    secure: security === 'tls',
+    requireTLS: security === 'starttls',
+    ignoreTLS: security === 'none',
+    ...(auth ? { auth } : {}),
+    maxConnections,
+    maxMessages: 1000,
+    // Where a kept connection turns out to be closed, a mail of which nothing has left goes over another one, once.
+    maxRequeues: 1,
+    connectionTimeout: CONNECT_MS,
+    greetingTimeout: CONNECT_MS,
+    socketTimeout: ANSWER_MS,
+    tls: { ...(ca ? { ca } : {}), ...(isIP(host) ? {} : { servername: host }), minVersion: 'TLSv1.2' as const },
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  }
+}

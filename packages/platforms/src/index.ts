@@ -1,0 +1,8 @@
+export * from './access-token.ts'
+export * from './http.ts'
+export { Http2Pool } from './http2/pool.ts'
+export * from './opener.ts'
+export * from './rate-limiter/index.ts'
+export * from './registry.ts'
+export * from './retry-after.ts'
+export * from './verdict.ts'

@@ -1,0 +1,42 @@
+import { type Channel, ChannelError, type Log, type Pusher } from '@fanfare/core'
+import type { TokenRedis } from './access-token.ts'
+import type { Http } from './http.ts'
+import type { Http2Pool } from './http2/pool.ts'
+
+/** What every pusher is opened with. Endpoints come from the operator's configuration only (design.md §9). */
+export type OpenContext = {
+  channel: Channel
+  /** The opened secret part: key, password or service account (wire-api.md §4.3). Never logged. */
+  credential: string
+  /** One base URL in place of every vendor's host: the simulator. Use `at(vendorUrl, url)`. */
+  vendorUrl?: string | undefined
+  /** `host:port` in place of the SMTP host. */
+  smtp?: string | undefined
+  /** PEM to trust besides the public roots. */
+  ca?: string | undefined
+  /** Shares access tokens over the fleet. */
+  redis?: TokenRedis | undefined
+  log?: Log | undefined
+  /** Shared by all pushers of the process; not to be closed by a pusher. */
+  http: Http
+  http2: Http2Pool
+}
+
+/**
+ * Opens one channel. Rejects with ChannelError where credential or settings are unusable; it does not connect.
+ * `close` of the pusher lets what is under way finish.
+ */
+export type OpenPusher = (context: OpenContext) => Pusher | Promise<Pusher>
+
+/** A setting that must be there, as text. */
+export function settingOf(channel: Channel, name: string): string {
+  const value = channel.settings[name]
+  if (value === undefined || value === '') throw new ChannelError(`setting ${name} is missing`)
+  return String(value)
+}
+
+/** A setting as text, or undefined. */
+export function optionalSetting(channel: Channel, name: string): string | undefined {
+  const value = channel.settings[name]
+  return value === undefined || value === '' ? undefined : String(value)
+}

@@ -1,0 +1,50 @@
+import type { PermitAsk } from '@fanfare/core'
+import type { Account } from './account.ts'
+import { LimiterConnection, type ScriptCall } from './connection.ts'
+import type { Told } from './reports.ts'
+
+/** What one call of the script does: books what is told, then serves the asks. */
+export type Work = {
+  of: Account
+  /** Names the permits this call grants. */
+  lease: string
+  told: Told
+  asks: readonly PermitAsk[]
+  /** The vendor asked to slow down for so long. */
+  slowMs?: number
+  /** Nothing goes to the account for so long. */
+  holdMs?: number
+}
+export type Settings = { prefix: string; leaseMs: number }
+
+const KEYS_OF_ACCOUNT = ['', ':cooling', ':leases', ':singles', ':slots', ':begun', ':peers']
+
+/** The keys and arguments of script.ts for this work. */
+export function callOf(work: Work, settings: Settings): ScriptCall {
+  const { of, lease, told, asks } = work
+  const { rate, perMs, timedAt } = of.limits
+  const base = `${settings.prefix}:${of.key}`
+  const now = performance.now()
+  return {
+    keys: [`${settings.prefix}:epoch`, ...KEYS_OF_ACCOUNT.map((part) => base + part)],
+    args: [
+      ...[
+        rate,
+        perMs,
+        settings.leaseMs,
+        timedAt ?? 'answer',
+        `${of.channelId}:${of.version}`,
+        LimiterConnection.SERVER,
+        lease,
+      ],
+      ...[work.slowMs ?? -1, work.holdMs ?? 0, told.answered.length, told.unused.length, asks.length],
+      ...told.answered.flatMap((item) => [item.lease, item.units, Math.floor(now - item.at)]),
+      ...told.unused.flatMap((item) => [item.lease, item.units]),
+      ...asks.flatMap((ask) => [kindOf(ask), wholeUnits(ask.units), wholeUnits(ask.least)]),
+    ],
+  }
+}
+
+const kindOf = ({ lane, begun }: PermitAsk): string => (lane !== 'bulk' ? 'single' : begun ? 'begun' : 'bulk')
+
+const wholeUnits = (units: number): number => Math.max(1, Math.ceil(units))

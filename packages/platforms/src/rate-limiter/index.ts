@@ -1,0 +1,2 @@
+export { accountOf } from './account.ts'
+export { type LimiterOptions, openLimiter } from './limiter.ts'

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto'
+import { Batcher, type Channel, type Limiter, type Log, type Permit, type PermitAsk } from '@fanfare/core'
+import type { Redis } from 'ioredis'
+import { type Account, accountFor } from './account.ts'
+import { callOf, type Work } from './call.ts'
+import { LimiterConnection, type ScriptAnswer } from './connection.ts'
+import { LossWatch } from './loss.ts'
+import { Reports } from './reports.ts'
+
+export type LimiterOptions = {
+  log?: Log
+  /** Redis keys start with this; its hash tag keeps all of them in one slot of a cluster. */
+  prefix?: string
+  /** Permits of a worker that died come back after this; longer than any request to a vendor may take. */
+  leaseMs?: number
+  /** How long Redis may take to answer; then asks are denied for `DENIED_MS`. */
+  answerMs?: number
+}
+
+type Answer = Permit | { afterMs: number }
+type Order = { of: Account; ask: PermitAsk }
+type Group = { of: Account; orders: Order[] }
+
+/** How long an asker stays away when Redis does not answer: a limit is never exceeded for want of Redis. */
+const DENIED_MS = 500
+const REPORT_EVERY_MS = 20
+/** An account nobody sends on: a call for it tells the epoch of this Redis, or begins it. */
+const NOBODY: Account = {
+  key: 'nobody',
+  channelId: 'nobody',
+  limits: { rate: 1, unit: 'request', perMs: 1 },
+  version: 0,
+}
+
+/**
+ * The fleet-wide limiter of vendor accounts over one Redis (design.md §8); the rules are in script.ts. Asks of one tick
+ * share a round trip, answers are reported in batches with their age. A channel without a limit costs no call at all.
+ */
+export function openLimiter(redis: string | Redis, options: LimiterOptions = {}): Limiter {
+  return new RedisLimiter(redis, options)
+}
+
+class RedisLimiter implements Limiter {
+  readonly #connection: LimiterConnection
+  readonly #log: Log | undefined
+  readonly #settings: { prefix: string; leaseMs: number }
+  readonly #id = randomBytes(6).toString('hex')
+  readonly #asks: Batcher<Order, Answer>
+  readonly #reports = new Reports()
+  readonly #loss: LossWatch
+  /** Until when a vendor without a limit asked this process to stay away, by account. */
+  readonly #stopped = new Map<string, number>()
+  #calls = 0
+  #reportTimer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(redis: string | Redis, options: LimiterOptions) {
+    this.#connection = new LimiterConnection(redis, options.answerMs ?? DENIED_MS)
+    this.#log = options.log
+    this.#settings = { prefix: options.prefix ?? '{fanfare:limiter}', leaseMs: options.leaseMs ?? 30_000 }
+    this.#asks = new Batcher((orders) => this.#serve(orders), { maxItems: 200, inFlight: 2 })
+    const look = () => this.#run([this.#workFor(NOBODY, [])])
+    this.#loss = new LossWatch({ leaseMs: this.#settings.leaseMs, look, hold: (accounts) => this.#hold(accounts) })
+    // Begins the epoch of a new Redis now, so that its first second is over when the first push comes.
+    look().catch(() => undefined)
+  }
+
+  async take(channel: Channel, ask: PermitAsk): Promise<Answer> {
+    const of = accountFor(channel)
+    if (of.limits.rate <= 0) return this.#freely(of, ask.units)
+    if (this.#closed) return denied()
+    return this.#asks.add({ of, ask })
+  }
+
+  async slowDown(channel: Channel, afterMs: number): Promise<void> {
+    const of = accountFor(channel)
+    if (of.limits.rate <= 0) this.#stopped.set(of.key, performance.now() + afterMs)
+    else await this.#run([{ ...this.#workFor(of, []), slowMs: Math.ceil(afterMs) }])
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#loss.close()
+    clearTimeout(this.#reportTimer)
+    await this.#report()
+    this.#connection.close()
+  }
+
+  /** No limit, no call: a vendor's wish to slow down then holds for this process. */
+  #freely(of: Account, units: number): Answer {
+    const leftMs = (this.#stopped.get(of.key) ?? 0) - performance.now()
+    if (leftMs > 0) return { afterMs: Math.ceil(leftMs * (1 + Math.random() / 5)) }
+    this.#stopped.delete(of.key)
+    return { units, answered: () => undefined, unused: () => undefined }
+  }
+
+  async #serve(orders: readonly Order[]): Promise<Answer[]> {
+    const groups = groupsOf(orders)
+    const works = groups.map((group) =>
+      this.#workFor(
+        group.of,
+        group.orders.map((order) => order.ask),
+      ),
+    )
+    const results = await this.#run(works).catch((error: unknown) => groups.map(() => asError(error)))
+    const answers = new Map<Order, Answer>()
+    for (const [index, { orders: asked }] of groups.entries()) {
+      const result = results[index] ?? new Error('no answer')
+      const lease = works[index]?.lease ?? ''
+      if (result instanceof Error) this.#log?.warn({ err: result.message }, 'the limiter denies: Redis failed')
+      for (const [place, order] of asked.entries()) answers.set(order, this.#answerOf(order.of, lease, result, place))
+    }
+    return orders.map((order) => answers.get(order) ?? denied())
+  }
+
+  #answerOf(of: Account, lease: string, result: ScriptAnswer | Error, place: number): Answer {
+    if (result instanceof Error) return denied()
+    const value = Number(result[place + 1] ?? -DENIED_MS)
+    return value > 0 ? this.#permit(of, lease, value) : { afterMs: -value }
+  }
+
+  #permit(of: Account, lease: string, units: number): Permit {
+    let left = units
+    const giveBack = (back: number): void => {
+      if (back <= 0) return
+      left -= back
+      this.#reports.unused(of, lease, back)
+      this.#reportIn(0)
+    }
+    const answered = (): void => {
+      // Timed at the issue, a permit comes free by itself.
+      if (left > 0 && of.limits.timedAt !== 'issue') this.#reports.answered(of, lease, left)
+      left = 0
+      this.#reportIn(REPORT_EVERY_MS)
+    }
+    return {
+      units,
+      keep: (kept) => giveBack(left - Math.max(0, kept)),
+      answered,
+      unused: (back = left) => {
+        giveBack(Math.min(left, back))
+        if (left > 0) answered()
+      },
+    }
+  }
+
+  #reportIn(ms: number): void {
+    if (ms === 0) clearTimeout(this.#reportTimer)
+    else if (this.#reportTimer) return
+    this.#reportTimer = setTimeout(() => void this.#report(), ms)
+  }
+
+  /** What cannot be told now is told later: its age is told with it. */
+  async #report(): Promise<void> {
+    this.#reportTimer = undefined
+    const works = this.#reports.accounts().map((of) => this.#workFor(of, []))
+    if (works.length === 0) return
+    const results = await this.#run(works).catch((error: unknown) => [asError(error)])
+    if (results.some((result) => result instanceof Error) && !this.#closed) this.#reportIn(DENIED_MS)
+  }
+
+  #hold(accounts: readonly Account[]): void {
+    this.#log?.warn({ accounts: accounts.length }, 'Redis lost the limiter: accounts begin again with an empty window')
+    if (accounts.length === 0) return
+    this.#run(accounts.map((of) => ({ ...this.#workFor(of, []), holdMs: of.limits.perMs }))).catch(() => undefined)
+  }
+
+  #workFor(of: Account, asks: readonly PermitAsk[]): Work {
+    if (asks.length > 0) this.#loss.used(of)
+    const lease = `${of.limits.timedAt === 'issue' ? 'i' : 'a'}${this.#id}.${++this.#calls}`
+    return { of, lease, told: this.#reports.take(of), asks }
+  }
+
+  async #run(works: readonly Work[]): Promise<(ScriptAnswer | Error)[]> {
+    try {
+      const results = await this.#connection.run(works.map((work) => callOf(work, this.#settings)))
+      for (const [index, work] of works.entries()) {
+        const result = results[index]
+        if (result === undefined || result instanceof Error) this.#reports.putBack(work.told)
+        else this.#loss.saw(result[0])
+      }
+      return results
+    } catch (error) {
+      for (const work of works) this.#reports.putBack(work.told)
+      throw error
+    }
+  }
+}
+
+const denied = (): { afterMs: number } => ({ afterMs: DENIED_MS + Math.floor(Math.random() * 100) })
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
+
+/** The orders of each channel together, single pushes before bulk. */
+function groupsOf(orders: readonly Order[]): Group[] {
+  const groups = new Map<string, Group>()
+  for (const order of orders) {
+    const group = groups.get(order.of.channelId)
+    if (group) group.orders.push(order)
+    else groups.set(order.of.channelId, { of: order.of, orders: [order] })
+  }
+  for (const { orders: asked } of groups.values()) asked.sort((a, b) => rank(a) - rank(b))
+  return [...groups.values()]
+}
+
+const rank = (order: Order): number => (order.ask.lane === 'bulk' ? 1 : 0)

@@ -1,0 +1,66 @@
+import type { Account } from './account.ts'
+
+type Use = { of: Account; usedAt: number }
+export type LossOptions = {
+  leaseMs: number
+  /** Asks Redis for anything, so that a new epoch is seen. */
+  look(): Promise<unknown>
+  /** Keeps the accounts empty for one window of theirs. */
+  hold(accounts: readonly Account[]): void
+}
+
+/** After a loss the script keeps every account empty for this long; longer windows need who remembers them. */
+const HELD_BY_SCRIPT_MS = 1000
+const LOOK_EVERY_MS = 300
+
+/**
+ * Notices that Redis lost its memory (FLUSHALL, restart, another server): the epoch in the answers has changed. The
+ * script keeps accounts empty for the first second of an epoch; within it each process tells which accounts with a
+ * longer window it has used, and they stay empty for one window.
+ */
+export class LossWatch {
+  readonly #used = new Map<string, Use>()
+  readonly #options: LossOptions
+  #epoch = ''
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(options: LossOptions) {
+    this.#options = options
+  }
+
+  used(of: Account): void {
+    if (of.limits.perMs <= HELD_BY_SCRIPT_MS || this.#closed) return
+    this.#used.set(of.key, { of, usedAt: performance.now() })
+    this.#lookAgain()
+  }
+
+  saw(epoch: string): void {
+    const lost = this.#epoch !== '' && epoch !== this.#epoch
+    this.#epoch = epoch
+    if (lost) this.#options.hold(this.#recent())
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  #recent(): Account[] {
+    const now = performance.now()
+    for (const [key, { of, usedAt }] of this.#used) {
+      if (now - usedAt > of.limits.perMs + this.#options.leaseMs) this.#used.delete(key)
+    }
+    return Array.from(this.#used.values(), (use) => use.of)
+  }
+
+  #lookAgain(): void {
+    this.#timer ??= setTimeout(() => void this.#look(), LOOK_EVERY_MS).unref()
+  }
+
+  async #look(): Promise<void> {
+    await this.#options.look().catch(() => undefined)
+    this.#timer = undefined
+    if (!this.#closed && this.#recent().length > 0) this.#lookAgain()
+  }
+}

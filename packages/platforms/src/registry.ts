@@ -1,0 +1,124 @@
+import { type Channel, ChannelError, type Log, type PlatformName, type Pusher, type Pushers } from '@fanfare/core'
+import type { TokenRedis } from './access-token.ts'
+import { openApns } from './apns/index.ts'
+import { APNS_VERDICTS } from './apns/verdicts.ts'
+import { openEmail } from './email/index.ts'
+import { EMAIL_VERDICTS } from './email/verdicts.ts'
+import { openFcm } from './fcm/index.ts'
+import { FCM_VERDICTS } from './fcm/verdicts.ts'
+import { openHttp } from './http.ts'
+import { Http2Pool } from './http2/pool.ts'
+import { openHuawei } from './huawei/index.ts'
+import { HUAWEI_VERDICTS } from './huawei/verdicts.ts'
+import { KeptPusher } from './kept-pusher.ts'
+import type { OpenContext, OpenPusher } from './opener.ts'
+import type { Verdicts } from './verdict.ts'
+import { openWecom } from './wecom/index.ts'
+import { WECOM_VERDICTS } from './wecom/verdicts.ts'
+import { openXiaomi } from './xiaomi/index.ts'
+import { XIAOMI_VERDICTS } from './xiaomi/verdicts.ts'
+
+/** Every vendor: one line. `online` is no vendor; the gateway serves it. */
+const OPENERS: Readonly<Partial<Record<PlatformName, OpenPusher>>> = {
+  apns: openApns,
+  fcm: openFcm,
+  xiaomi: openXiaomi,
+  huawei: openHuawei,
+  wecom: openWecom,
+  email: openEmail,
+}
+
+/** What each vendor may answer and what it means; docs/platforms.md is generated from it. */
+export const VERDICTS: Verdicts = {
+  apns: APNS_VERDICTS,
+  fcm: FCM_VERDICTS,
+  xiaomi: XIAOMI_VERDICTS,
+  huawei: HUAWEI_VERDICTS,
+  wecom: WECOM_VERDICTS,
+  email: EMAIL_VERDICTS,
+}
+
+export type PushersOptions = {
+  /** The opened secret part of a channel; undefined where the channel has none. */
+  credentialOf(channelId: string): Promise<string | undefined>
+  /** One base URL in place of every vendor's host: the simulator. Operators only. */
+  vendorUrl?: string | undefined
+  /** PEM to trust besides the public roots. */
+  ca?: string | undefined
+  /** `host:port` in place of every SMTP host. */
+  smtp?: string | undefined
+  /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
+  redis?: TokenRedis | undefined
+  log?: Log | undefined
+  /** A pusher unused for this long is closed. */
+  idleMs?: number
+}
+
+const IDLE_MS = 10 * 60_000
+
+/** The open pushers of a process: one per channel, opened when first asked for, closed when idle or changed. */
+export function openPushers(options: PushersOptions): Pushers {
+  return new KeptPushers(options)
+}
+
+class KeptPushers implements Pushers {
+  readonly #options: PushersOptions
+  readonly #shared: Pick<OpenContext, 'http' | 'http2'>
+  readonly #kept = new Map<string, KeptPusher>()
+  readonly #timer: NodeJS.Timeout
+  readonly #idleMs: number
+
+  constructor(options: PushersOptions) {
+    this.#options = options
+    this.#shared = { http: openHttp({ ca: options.ca }), http2: new Http2Pool({ ca: options.ca }) }
+    this.#idleMs = options.idleMs ?? IDLE_MS
+    this.#timer = setInterval(() => this.#dropIdle(), Math.max(10, this.#idleMs / 10))
+    this.#timer.unref()
+  }
+
+  /** Rejects with ChannelError where credential or settings are unusable. A changed channel is opened anew. */
+  async for(channel: Channel): Promise<Pusher> {
+    const kept = this.#kept.get(channel.id)
+    if (kept && kept.updatedAt >= channel.updatedAt) return kept.opened()
+    const opened = new KeptPusher(channel.updatedAt, () => this.#open(channel))
+    this.#kept.set(channel.id, opened)
+    try {
+      return await opened.opened()
+    } catch (error) {
+      if (this.#kept.get(channel.id) === opened) this.#kept.delete(channel.id)
+      throw error
+    } finally {
+      // Only now: the new one may share connections with the old one, which then stay open.
+      void kept?.retire()
+    }
+  }
+
+  drop(channelId: string): void {
+    const kept = this.#kept.get(channelId)
+    this.#kept.delete(channelId)
+    void kept?.retire()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    const kept = [...this.#kept.values()]
+    this.#kept.clear()
+    await Promise.all(kept.map((pusher) => pusher.retire()))
+    await this.#shared.http2.close()
+    this.#shared.http.close()
+  }
+
+  async #open(channel: Channel): Promise<Pusher> {
+    const open = OPENERS[channel.platform]
+    if (!open) throw new ChannelError(`platform ${channel.platform} has no pusher`)
+    const credential = await this.#options.credentialOf(channel.id)
+    if (credential === undefined || credential === '') throw new ChannelError('the channel has no credential')
+    const { vendorUrl, ca, smtp, redis, log } = this.#options
+    return open({ channel, credential, vendorUrl, ca, smtp, redis, log, ...this.#shared })
+  }
+
+  #dropIdle(): void {
+    const before = Date.now() - this.#idleMs
+    for (const [channelId, kept] of this.#kept) if (kept.idleSince < before) this.drop(channelId)
+  }
+}

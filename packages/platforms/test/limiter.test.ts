@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Channel, Lane, Limiter, Permit } from '@fanfare/core'
+import { type RedisService, startRedis } from '@fanfare/testkit'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { Redis } from 'ioredis'
+import { openLimiter } from '../src/index.ts'
+import { type Asker, channelWith, randomFrom, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
+
+let service: RedisService
+let redis: Redis
+let limiters: Limiter[]
+
+beforeAll(async () => {
+  service = await startRedis()
+  redis = new Redis(service.url)
+  limiters = [1, 2, 3].map(() => openLimiter(service.url))
+  await sleep(1100)
+})
+afterAll(async () => {
+  await Promise.all(limiters.map((limiter) => limiter.close()))
+  redis.disconnect()
+  await service.stop()
+})
+
+const limiter = (): Limiter => limiters[0] as Limiter
+const take = (channel: Channel, units = 1, lane: Lane = 'single', from = limiter()) =>
+  from.take(channel, { units, least: units, lane })
+
+async function permit(channel: Channel, units = 1, lane: Lane = 'single'): Promise<Permit> {
+  const got = await take(channel, units, lane)
+  if ('afterMs' in got) throw new Error(`denied for ${got.afterMs} ms`)
+  return got
+}
+
+/** The wait of a denied asker; 0 where it got its permit. */
+async function waitOf(channel: Channel, units = 1, lane: Lane = 'single', from = limiter()): Promise<number> {
+  const got = await take(channel, units, lane, from)
+  return 'afterMs' in got ? got.afterMs : 0
+}
+
+describe('windows at the vendor', () => {
+  const askers = (random: () => number): Asker[] => {
+    const some = Array.from({ length: 6 }, (_, index): Asker => {
+      const lane = index === 0 ? 'single' : 'bulk'
+      const units = lane === 'single' ? 1 : 1 + Math.floor(random() * 60)
+      const pauseMs = lane === 'single' ? 20 : 0
+      return { limiter: limiters[index % 3] as Limiter, lane, units, pauseMs, least: 1 + Math.floor(random() * units) }
+    })
+    return some
+  }
+
+  it.each([1, 2, 3, 4])('never hold more than the limit, seed %i', async (seed) => {
+    const random = randomFrom(seed)
+    const channel = channelWith({ rate: 20 + Math.floor(random() * 200), perMs: 100 + Math.floor(random() * 200) })
+    const load = { channel, askers: askers(random), forMs: 1300, latencyMs: random() * 80, random }
+    const arrivals = await runLoad(load)
+    expect(arrivals.length).toBeGreaterThan(10)
+    expect(windowsOver(arrivals, channel.limits)).toBe(0)
+  })
+
+  it('can hold two limits where permits are timed at the issue: the rule is what keeps them', async () => {
+    const issue = channelWith({ rate: 10, perMs: 200, timedAt: 'issue' })
+    const answer = channelWith({ rate: 10, perMs: 200 })
+    await permit(issue, 10)
+    await permit(answer, 10)
+    await sleep(220)
+    // Both requests may arrive only now, together with what is sent now.
+    await permit(issue, 10)
+    expect(await waitOf(answer)).toBeGreaterThan(0)
+  })
+
+  it('are nearly full under a backlog with quick answers', async () => {
+    const channel = channelWith({ rate: 500, perMs: 1000 })
+    const askers = limiters.map((one): Asker => ({ limiter: one, lane: 'bulk', units: 1000 }))
+    const arrivals = await runLoad({ channel, askers, forMs: 3000, latencyMs: 5 })
+    expect(windowsOver(arrivals, channel.limits)).toBe(0)
+    // The bench asks for 0.98 on a quiet machine.
+    expect(unitsOf(arrivals) / 1500).toBeGreaterThan(0.7)
+  })
+})
+
+describe('a permit', () => {
+  it('is free again one window after its answer, not before', async () => {
+    const channel = channelWith({ rate: 10, perMs: 300 })
+    const first = await permit(channel, 10)
+    await sleep(200)
+    const answeredAt = performance.now()
+    first.answered()
+    let waitMs = await waitOf(channel)
+    while (waitMs > 0) {
+      await sleep(Math.min(waitMs, 20))
+      waitMs = await waitOf(channel)
+    }
+    expect(performance.now() - answeredAt).toBeGreaterThanOrEqual(299)
+  })
+
+  it('that was not used is free at once, also in part', async () => {
+    const channel = channelWith({ rate: 10, perMs: 60_000 })
+    const first = await permit(channel, 10)
+    first.unused(4)
+    await permit(channel, 4)
+    expect(await waitOf(channel)).toBeGreaterThan(1000)
+  })
+
+  it('of a worker that died comes back by itself, one window after its lease', async () => {
+    const dying = openLimiter(service.url, { leaseMs: 400 })
+    const channel = channelWith({ rate: 10, perMs: 300 })
+    const startedAt = performance.now()
+    expect(await waitOf(channel, 10, 'single', dying)).toBe(0)
+    await dying.close()
+    while ((await waitOf(channel)) > 0) await sleep(25)
+    const afterMs = performance.now() - startedAt
+    expect(afterMs).toBeGreaterThanOrEqual(699)
+    expect(afterMs).toBeLessThan(1500)
+  })
+
+  it('is shared by the channels of one account, and the lower limit holds', async () => {
+    const high = channelWith({ rate: 100, perMs: 60_000 }, 'shared')
+    const low = channelWith({ rate: 20, perMs: 60_000 }, 'shared')
+    await permit(low, 10)
+    await permit(high, 10)
+    expect(await waitOf(high)).toBeGreaterThan(0)
+    expect(await waitOf(low)).toBeGreaterThan(0)
+  })
+
+  it('does not cost a round trip of its own', async () => {
+    const channel = channelWith({ rate: 5000, perMs: 1000 })
+    await permit(channel)
+    const before = await scriptCalls()
+    const got = await Promise.all(Array.from({ length: 150 }, () => permit(channel)))
+    for (const one of got) one.answered()
+    await sleep(60)
+    expect((await scriptCalls()) - before).toBeLessThanOrEqual(3)
+  })
+
+  it('of more units than the limit is cut to the limit', async () => {
+    const channel = channelWith({ rate: 7, perMs: 60_000 })
+    expect((await permit(channel, 1000, 'bulk')).units).toBe(7)
+  })
+})
+
+async function scriptCalls(): Promise<number> {
+  const stats = await redis.info('commandstats')
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+}
+
+describe('askers', () => {
+  it('of bulk get nothing while a single push waits, and the single push comes first', async () => {
+    const channel = channelWith({ rate: 10, perMs: 300 })
+    const first = await permit(channel, 10)
+    first.answered()
+    const singleMs = await waitOf(channel)
+    expect(singleMs).toBeGreaterThan(200)
+    await sleep(singleMs + 5)
+    expect(await waitOf(channel, 1, 'bulk')).toBeGreaterThan(0)
+    await permit(channel)
+    await sleep(40)
+    await permit(channel, 1, 'bulk')
+  })
+
+  it('of bulk get their turn again when the single push never comes back', async () => {
+    const channel = channelWith({ rate: 10, perMs: 200 })
+    const first = await permit(channel, 10)
+    first.answered()
+    const singleMs = await waitOf(channel)
+    await sleep(singleMs + 400)
+    await permit(channel, 1, 'bulk')
+  })
+
+  it('that are denied get an instant each', async () => {
+    const channel = channelWith({ rate: 100, perMs: 1000 })
+    await permit(channel, 100)
+    const waits = await Promise.all(Array.from({ length: 100 }, () => waitOf(channel, 5, 'bulk')))
+    expect(new Set(waits).size).toBeGreaterThan(90)
+    expect(Math.max(...waits) - Math.min(...waits)).toBeGreaterThan(4500)
+  })
+})
+
+describe('the rate', () => {
+  it('changes within a second, up and down', async () => {
+    const channel = channelWith({ rate: 20, perMs: 1000 })
+    const askers = limiters.map((one): Asker => ({ limiter: one, lane: 'bulk', units: 100 }))
+    await runLoad({ channel, askers, forMs: 500, latencyMs: 5 })
+    const faster = { ...channel, limits: { ...channel.limits, rate: 400 }, updatedAt: new Date(Date.now() + 1) }
+    const slower = { ...channel, updatedAt: new Date(Date.now() + 2) }
+    await runLoad({ channel: faster, askers, forMs: 1000, latencyMs: 5 })
+    const fast = await runLoad({ channel: faster, askers, forMs: 1000, latencyMs: 5 })
+    expect(unitsOf(fast)).toBeGreaterThan(200)
+    await runLoad({ channel: slower, askers, forMs: 1000, latencyMs: 5 })
+    const slow = await runLoad({ channel: slower, askers, forMs: 1000, latencyMs: 5 })
+    expect(unitsOf(slow)).toBeLessThanOrEqual(22)
+  })
+
+  it('that was changed holds at once also for processes that have not read it yet', async () => {
+    const channel = channelWith({ rate: 20, perMs: 60_000 })
+    await permit(channel)
+    await permit({ ...channel, limits: { ...channel.limits, rate: 5 }, updatedAt: new Date(Date.now() + 1) })
+    const got = await (limiters[1] as Limiter).take(channel, { units: 20, least: 1, lane: 'single' })
+    expect(got).toMatchObject({ units: 3 })
+  })
+
+  it('is nothing while the vendor wants a rest, then half, then more', async () => {
+    const channel = channelWith({ rate: 200, perMs: 200 })
+    const startedAt = performance.now()
+    await Promise.all(Array.from({ length: 20 }, () => limiter().slowDown(channel, 400)))
+    const askers = limiters.map((one): Asker => ({ limiter: one, lane: 'bulk', units: 50 }))
+    const arrivals = await runLoad({ channel, askers, forMs: 1500, latencyMs: 5 })
+    expect((arrivals[0]?.at ?? 0) - startedAt).toBeGreaterThanOrEqual(399)
+    const firstWindow = arrivals.filter(({ at }) => at < startedAt + 600)
+    const lastWindow = arrivals.filter(({ at }) => at >= startedAt + 1200 && at < startedAt + 1400)
+    expect(unitsOf(firstWindow)).toBeLessThanOrEqual(106)
+    expect(unitsOf(firstWindow)).toBeGreaterThan(10)
+    expect(unitsOf(lastWindow)).toBeLessThanOrEqual(125)
+  })
+
+  it('is unlimited where it is 0, without Redis', async () => {
+    const alone = openLimiter('redis://127.0.0.1:1')
+    const channel = channelWith({ rate: 0 })
+    const got = await alone.take(channel, { units: 1000, least: 1, lane: 'bulk' })
+    expect(got).toMatchObject({ units: 1000 })
+    await alone.slowDown(channel, 200)
+    expect(await waitOf(channel, 1, 'bulk', alone)).toBeGreaterThan(100)
+    await alone.close()
+  })
+})
+
+describe('Redis', () => {
+  it('that does not answer means: denied', async () => {
+    const alone = openLimiter('redis://127.0.0.1:1', { answerMs: 100 })
+    expect(await waitOf(channelWith({}), 1, 'single', alone)).toBeGreaterThanOrEqual(500)
+    await alone.close()
+  })
+
+  it('that lost its memory gives nobody a second window', async () => {
+    const lost = await startRedis()
+    const [one, other] = [openLimiter(lost.url), openLimiter(lost.url)]
+    const client = new Redis(lost.url)
+    await sleep(1100)
+    const short = channelWith({ rate: 10, perMs: 1000 })
+    const long = channelWith({ rate: 10, perMs: 4000 })
+    expect(await waitOf(short, 10, 'single', one)).toBe(0)
+    expect(await waitOf(long, 10, 'single', one)).toBe(0)
+    await client.flushall()
+    expect(await waitOf(short, 1, 'single', other)).toBeGreaterThan(900)
+    expect(await waitOf(long, 1, 'single', other)).toBeGreaterThan(900)
+    await sleep(1100)
+    expect(await waitOf(short, 1, 'single', other)).toBe(0)
+    expect(await waitOf(long, 1, 'single', other)).toBeGreaterThan(1500)
+    client.disconnect()
+    await Promise.all([one.close(), other.close()])
+    await lost.stop()
+  })
+})
