@@ -1,0 +1,43 @@
+import { Redis, type RedisOptions } from 'ioredis'
+
+/** Capped at a second, so that work resumes soon after Redis is back (reliability.md finding 10). */
+const retryStrategy = (times: number): number => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4)
+
+/** For whoever adds: fails soon rather than queueing commands in memory while Redis is away (reliability.md §6). */
+export function producerConnection(url: string): Redis {
+  return open(url, {
+    enableOfflineQueue: false,
+    commandTimeout: 1500,
+    maxRetriesPerRequest: 1,
+    connectTimeout: 2000,
+  })
+}
+
+/** For workers: waits as long as it takes, as BullMQ demands. */
+export function workerConnection(url: string): Redis {
+  return open(url, { maxRetriesPerRequest: null, connectTimeout: 5000 })
+}
+
+function open(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redis {
+  const redis = new Redis(url, { retryStrategy, keepAlive: 10_000, ...options })
+  // Each user of a connection sees its own commands fail; an outage must not end the process.
+  redis.on('error', () => undefined)
+  return redis
+}
+
+/** Rejects after `ms`; the command may still run later, so its outcome is unknown (reliability.md finding 7). */
+export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new QueueDownError(`${what}: Redis did not answer within ${ms} ms`)), ms)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** Redis does not answer: nothing is known of the jobs. The sweeper puts right what is missing. */
+export class QueueDownError extends Error {
+  override readonly name = 'QueueDownError'
+}
+
+/** Ends a connection without waiting for a server that may not answer. */
+export const disconnect = (redis: Redis): void => redis.disconnect(false)

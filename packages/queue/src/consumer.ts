@@ -1,0 +1,181 @@
+import type { Log, PlatformName } from '@fanfare/core'
+import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { disconnect, workerConnection } from './connections.ts'
+import { tameErrors } from './error-flood.ts'
+import { Gate } from './gate.ts'
+import {
+  type DeliverData,
+  type DeliverJob,
+  prefixOf,
+  REMOVE_ON_COMPLETE,
+  REMOVE_ON_FAIL,
+  toDeliverJob,
+} from './jobs.ts'
+import { Watchdog } from './watchdog.ts'
+
+/** `afterMs`: not finished, run it again after so long (this costs no attempt). */
+export type Again = { afterMs: number }
+export type DeliverHandler = (job: DeliverJob, signal: AbortSignal) => Promise<Again | undefined>
+
+export type ConsumerOptions = {
+  redisUrl: string
+  platform: PlatformName
+  /** Jobs in progress at once. */
+  concurrency: number
+  /** Chunks of tasks among them at most. */
+  maxBulk: number
+  log: Log
+  /** Jobs wait, none runs and none has ended for a minute: the process should end and be started anew. */
+  onStuck?: () => void
+  /** A job of a dead worker runs again after at most lock + stalled interval. */
+  lockMs?: number
+  stalledMs?: number
+}
+
+export type Consumer = {
+  /** Jobs in progress. */
+  running(): number
+  /** Takes no more jobs; those in progress go on. */
+  stopTaking(): void
+  /** Aborts what is in progress (its signal fires). */
+  abort(): void
+  /** Waits for the jobs in progress; never longer than `deadlineMs`. True where it ended cleanly. */
+  close(deadlineMs: number): Promise<boolean>
+}
+
+const UNKNOWN_VERSION_AFTER_MS = 5000
+const GATE_WAIT_MS = 1000
+const EXCESS_AFTER_MS = 100
+
+/** Consumes one platform's queue. */
+export function consume(options: ConsumerOptions, handler: DeliverHandler): Consumer {
+  return new DeliverConsumer(options, handler)
+}
+
+class DeliverConsumer implements Consumer {
+  readonly #options: ConsumerOptions
+  readonly #handler: DeliverHandler
+  readonly #redis: Redis
+  readonly #worker: Worker<DeliverData>
+  readonly #gate: Gate
+  readonly #watchdog: Watchdog
+  readonly #aborter = new AbortController()
+  #running = 0
+  #onIdle: (() => void) | undefined
+
+  constructor(options: ConsumerOptions, handler: DeliverHandler) {
+    this.#options = options
+    this.#handler = handler
+    this.#gate = new Gate({ size: options.maxBulk, waitMs: GATE_WAIT_MS })
+    this.#redis = workerConnection(options.redisUrl)
+    this.#worker = new Worker<DeliverData>(
+      options.platform,
+      (job, token) => this.#process(job, token),
+      workerOptions(this.#redis, options),
+    )
+    tameErrors(this.#worker, options.log)
+    this.#watchdog = new Watchdog(this.#redis, options.platform, {
+      busy: () => this.#running > 0,
+      onStuck: () => options.onStuck?.(),
+    })
+  }
+
+  running(): number {
+    return this.#running
+  }
+
+  stopTaking(): void {
+    this.#watchdog.close()
+    this.#gate.close()
+    void this.#worker.pause(true).catch(() => undefined)
+  }
+
+  abort(): void {
+    this.#aborter.abort(new Error('the worker is shutting down'))
+  }
+
+  async close(deadlineMs: number): Promise<boolean> {
+    this.stopTaking()
+    const until = performance.now() + deadlineMs
+    const drained = await endsWithin(deadlineMs, this.#drained())
+    // Worker.close() never returns while Redis does not answer (reliability.md finding 11).
+    const closed = await endsWithin(Math.max(100, until - performance.now()), this.#worker.close(!drained))
+    disconnect(this.#redis)
+    return drained && closed
+  }
+
+  #drained(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+    })
+  }
+
+  async #process(job: Job<DeliverData>, token: string | undefined): Promise<void> {
+    this.#running++
+    try {
+      const again = await this.#run(job)
+      if (!again) return
+      await job.moveToDelayed(Date.now() + again.afterMs, token)
+    } finally {
+      if (--this.#running === 0) this.#onIdle?.()
+      this.#watchdog.alive()
+    }
+    throw new DelayedError()
+  }
+
+  async #run(job: Job<DeliverData>): Promise<Again | undefined> {
+    const work = toDeliverJob(job.data, job.priority)
+    if (work === undefined) return this.#unknownVersion(job)
+    if (work.lane === 'single') return this.#handler(work, this.#aborter.signal)
+    if (!(await this.#gate.enter(work.channelId))) return { afterMs: EXCESS_AFTER_MS + Math.random() * 200 }
+    try {
+      return await this.#handler(work, this.#aborter.signal)
+    } finally {
+      this.#gate.leave(work.channelId)
+    }
+  }
+
+  #unknownVersion(job: Job<DeliverData>): Again {
+    const { log, platform } = this.#options
+    log.warn({ queue: platform, jobId: job.id, version: job.data.v }, 'job of another version left to other workers')
+    return { afterMs: UNKNOWN_VERSION_AFTER_MS }
+  }
+}
+
+/** Settings of reliability.md §6. No limiter here: one account's limit must not stop the others. */
+export function workerOptions(
+  connection: Redis,
+  options: Pick<ConsumerOptions, 'platform' | 'concurrency' | 'lockMs' | 'stalledMs'> | { name: string },
+): WorkerOptions {
+  const own = 'platform' in options ? options : { platform: options.name, concurrency: 1 }
+  const { lockMs, stalledMs } = own as { lockMs?: number; stalledMs?: number }
+  return {
+    connection,
+    prefix: prefixOf(own.platform),
+    concurrency: own.concurrency,
+    // The version must be known: without it BullMQ rounds every delay up to whole seconds.
+    lockDuration: lockMs ?? 10_000,
+    stalledInterval: stalledMs ?? 5000,
+    // The ledger counts crashes; BullMQ's own limit would fail a job for good at the second (finding 2).
+    maxStalledCount: 1_000_000,
+    drainDelay: 5,
+    runRetryDelay: 500,
+    removeOnComplete: REMOVE_ON_COMPLETE,
+    removeOnFail: REMOVE_ON_FAIL,
+  }
+}
+
+/** Whether `work` settles in time; its own failure counts as an end. */
+export async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  const ended = work.then(
+    () => true,
+    () => true,
+  )
+  return Promise.race([ended, late]).finally(() => clearTimeout(timer))
+}

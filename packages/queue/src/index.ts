@@ -1,0 +1,8 @@
+export * from './board.ts'
+export { QueueDownError } from './connections.ts'
+export { type Again, type Consumer, type ConsumerOptions, consume, type DeliverHandler } from './consumer.ts'
+export * from './hints.ts'
+export { type DeliverJob, jobIdOf, QUEUE_PLATFORMS } from './jobs.ts'
+export * from './plan-consumer.ts'
+export { type JobQueues, openJobs, PolicyError } from './producer.ts'
+export * from './task-rate.ts'

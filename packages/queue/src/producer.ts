@@ -1,0 +1,107 @@
+import { Batcher, type ChunkRef, type Enqueue, type Jobs, type PlatformName } from '@fanfare/core'
+import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { disconnect, producerConnection, within } from './connections.ts'
+import { deliverJob, jobKeyOf, PLAN_QUEUE, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
+
+/** Batches of 20–200 with a few in flight are the fastest (limits.md §1a). */
+const BULK = { maxItems: 200, inFlight: 4 }
+/** Also holds where Redis is down from the start, when BullMQ itself would wait for ever (toolchain.md §2). */
+const ADD_TIMEOUT_MS = 2000
+
+export type JobQueues = Jobs & {
+  /** Asks workers to plan a task; `part` tells apart the jobs of ranges planned side by side. */
+  enqueuePlan(taskId: string, part?: number): Promise<void>
+  /** Share of Redis' `maxmemory` in use, 0 where it has no limit. */
+  memoryUse(): Promise<number>
+  /** Rejects with a sentence for the operator where Redis would throw jobs away by itself (reliability.md T17). */
+  checkPolicy(): Promise<void>
+}
+
+/** Redis is set up so that it would lose jobs. */
+export class PolicyError extends Error {
+  override readonly name = 'PolicyError'
+}
+
+/** Opens the producing side. The connection is made in the background: Redis may be down. */
+export function openJobs(redisUrl: string): JobQueues {
+  return new Producer(producerConnection(redisUrl))
+}
+
+class Producer implements JobQueues {
+  readonly #redis: Redis
+  readonly #queues = new Map<string, Queue>()
+  readonly #adders = new Map<PlatformName, Batcher<Enqueue, true>>()
+
+  constructor(redis: Redis) {
+    this.#redis = redis
+    for (const platform of QUEUE_PLATFORMS) {
+      const queue = this.#open(platform)
+      this.#adders.set(platform, new Batcher((items) => addAll(queue, items), BULK))
+    }
+    this.#open(PLAN_QUEUE)
+  }
+
+  async enqueue(items: readonly Enqueue[]): Promise<void> {
+    await Promise.all(items.map((item) => this.#add(item)))
+  }
+
+  async present(items: readonly (ChunkRef & { platform: PlatformName })[]): Promise<boolean[]> {
+    if (items.length === 0) return []
+    const pipeline = this.#redis.pipeline()
+    for (const item of items) pipeline.hmget(jobKeyOf(item.platform, item), 'timestamp', 'finishedOn')
+    const rows = await within(ADD_TIMEOUT_MS, 'present', pipeline.exec())
+    return (rows ?? []).map(([error, row]) => {
+      if (error) throw error
+      const [timestamp, finishedOn] = row as (string | null)[]
+      return timestamp !== null && finishedOn === null
+    })
+  }
+
+  async enqueuePlan(taskId: string, part = 0): Promise<void> {
+    const queue = this.#queues.get(PLAN_QUEUE)
+    if (!queue) return
+    const added = queue.add('plan', { v: 1, task: taskId }, { jobId: `${taskId}-${part}`, keepLogs: 0 })
+    await within(ADD_TIMEOUT_MS, 'plan', added)
+  }
+
+  async memoryUse(): Promise<number> {
+    const info = await within(ADD_TIMEOUT_MS, 'memory', this.#redis.info('memory'))
+    const max = numberIn(info, 'maxmemory')
+    return max > 0 ? numberIn(info, 'used_memory') / max : 0
+  }
+
+  async checkPolicy(): Promise<void> {
+    const info = await within(ADD_TIMEOUT_MS, 'memory', this.#redis.info('memory'))
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+    if (policy === undefined || policy === 'noeviction') return
+    throw new PolicyError(`Redis' maxmemory-policy is ${policy}: set it to noeviction, or it throws jobs away`)
+  }
+
+  async close(): Promise<void> {
+    // close() of a queue rejects where its connection is gone (toolchain.md §2); there is nothing left to save.
+    const closing = [...this.#queues.values()].map((queue) => queue.close().catch(() => undefined))
+    await within(ADD_TIMEOUT_MS, 'close', Promise.all(closing)).catch(() => undefined)
+    disconnect(this.#redis)
+  }
+
+  #add(item: Enqueue): Promise<true> {
+    const adder = this.#adders.get(item.platform)
+    return adder ? adder.add(item) : Promise.reject(new Error(`no queue for platform ${item.platform}`))
+  }
+
+  #open(name: string): Queue {
+    const queue = new Queue(name, queueOptions(name, this.#redis))
+    queue.on('error', () => undefined)
+    this.#queues.set(name, queue)
+    return queue
+  }
+}
+
+async function addAll(queue: Queue, items: Enqueue[]): Promise<true[]> {
+  await within(ADD_TIMEOUT_MS, 'enqueue', queue.addBulk(items.map(deliverJob)))
+  return items.map(() => true)
+}
+
+const numberIn = (info: string, field: string): number =>
+  Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(info)?.[1] ?? 0)

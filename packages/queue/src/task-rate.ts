@@ -1,0 +1,25 @@
+import type { TaskRate } from '@fanfare/core'
+import type { Redis } from 'ioredis'
+import { disconnect, producerConnection } from './connections.ts'
+
+/**
+ * GCRA by Redis' clock: KEYS[1] = the task's next free instant; ARGV = members, members per second.
+ * Answers 0 where they may be sent now, else the milliseconds until then.
+ */
+const TAKE = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local free = tonumber(redis.call('GET', KEYS[1]) or '0')
+if free > now then return math.ceil(free - now) end
+redis.call('SET', KEYS[1], string.format('%.3f', now + ARGV[1] * 1000 / ARGV[2]), 'PX', 3600000)
+return 0`
+
+/** The `rate` of single tasks, over the whole fleet. */
+export function openTaskRate(redisUrl: string): TaskRate & { close(): void } {
+  const redis: Redis = producerConnection(redisUrl)
+  return {
+    take: async (taskId, ratePerSecond, members) =>
+      Number(await redis.eval(TAKE, 1, `{fanfare:rate}:${taskId}`, members, ratePerSecond)),
+    close: () => disconnect(redis),
+  }
+}
