@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto'
+import { Deliverer, Window } from '@fanfare/core'
+import type { WorkerConfig } from './config.ts'
+import type { Parts } from './open.ts'
+
+/** What a worker has done since it started, by what. */
+export type Counters = {
+  /** Jobs that ended, and jobs that were put off. */
+  jobsDone: number
+  jobsAgain: number
+  /** Chunks brought back by the sweeper, by reason. */
+  rescued: Record<string, number>
+}
+
+/** What the consumers and the sweeper work with; made in one place, plain. */
+export type WorkerContext = Parts & {
+  config: WorkerConfig
+  /** Names this process among others. */
+  holder: string
+  deliverer: Deliverer
+  window: Window
+  counters: Counters
+}
+
+export function createContext(config: WorkerConfig, parts: Parts): WorkerContext {
+  const holder = `worker-${process.pid}-${randomUUID()}`
+  const { store, pushers, limiter, taskRate, log, at, jobs } = parts
+  const retry = { firstMs: config.retryFirstMs, maxMs: config.retryMaxMs }
+  const deliverer = new Deliverer({
+    ...{ store, pushers, limiter, taskRate, log, holder, retry },
+    leaseMs: config.leaseMs,
+    probeEveryMs: config.probeMs,
+    onBulkDone: ({ channelId }) => window.pull(channelId),
+    ...(at && { at }),
+  })
+  const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
+  const window = new Window({ store, channels: deliverer.kit.channels, enqueue, log })
+  const counters: Counters = { jobsDone: 0, jobsAgain: 0, rescued: {} }
+  return { ...parts, config, holder, deliverer, window, counters }
+}

@@ -1,0 +1,16 @@
+import { type Consumer, consume, QUEUE_PLATFORMS } from '@fanfare/queue'
+import type { WorkerContext } from './context.ts'
+
+/** One consumer per platform: a slow vendor holds up only its own queue. */
+export function consumeDeliveries(ctx: WorkerContext, onStuck: (platform: string) => void): Consumer[] {
+  const { redisUrl, concurrency, maxBulk, lockMs, stalledMs } = ctx.config
+  return QUEUE_PLATFORMS.map((platform) => {
+    const options = { redisUrl, platform, concurrency, maxBulk, lockMs, stalledMs, log: ctx.log }
+    return consume({ ...options, onStuck: () => onStuck(platform) }, async (job, signal) => {
+      const again = await ctx.deliverer.deliver(job, signal)
+      if (again) ctx.counters.jobsAgain++
+      else ctx.counters.jobsDone++
+      return again
+    })
+  })
+}

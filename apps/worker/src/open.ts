@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises'
+import type { At, Limiter, Log, Pushers, Store, TaskRate } from '@fanfare/core'
+import { openLimiter, openPushers } from '@fanfare/platforms'
+import { type ChannelHints, type JobQueues, openChannelHints, openJobs, openTaskRate } from '@fanfare/queue'
+import { openStore } from '@fanfare/storage'
+import { Redis } from 'ioredis'
+import pino from 'pino'
+import type { WorkerConfig } from './config.ts'
+
+/** The parts of a worker that tests and embedders may replace. */
+export type Parts = {
+  store: Store
+  pushers: Pushers
+  limiter: Limiter
+  taskRate: TaskRate
+  jobs: JobQueues
+  hints: ChannelHints
+  log: Log
+  /** Crash points: called at each await of the commit path. Production never sets it. */
+  at?: At
+}
+
+/** What was opened here is closed last first; what was given belongs to whoever gave it. */
+export type Opened = { parts: Parts; close(): Promise<void> }
+
+/** Opens every part that is not given. Rejects where the store cannot be opened; Redis may be down. */
+export async function openParts(config: WorkerConfig, given: Partial<Parts>): Promise<Opened> {
+  const closers: (() => unknown)[] = []
+  const own = <T extends { close(): unknown }>(part: T): T => {
+    closers.push(() => part.close())
+    return part
+  }
+  const log = given.log ?? openLog(config.logLevel)
+  const store = given.store ?? own(await openStore(config.storeUrl, sealing(config)))
+  const parts: Parts = {
+    log,
+    store,
+    hints: given.hints ?? own(openChannelHints(config.redisUrl)),
+    jobs: given.jobs ?? own(openJobs(config.redisUrl)),
+    taskRate: given.taskRate ?? own(openTaskRate(config.redisUrl)),
+    limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log })),
+    pushers: given.pushers ?? own(await pushersOf(config, { store, log })),
+    ...(given.at && { at: given.at }),
+  }
+  return { parts, close: () => closeAll(closers) }
+}
+
+/** JSON lines on stderr; stdout carries the ready line alone. */
+const openLog = (level: string): Log => pino({ level, base: { app: 'worker' } }, pino.destination(2))
+
+const sealing = ({ masterKey, storeSync }: WorkerConfig) => ({ masterKey, sync: storeSync })
+
+async function pushersOf(config: WorkerConfig, to: { store: Store; log: Log }): Promise<Pushers> {
+  const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
+  const redis = tokenRedis(config.redisUrl)
+  const { store, log } = to
+  const credentialOf = (channelId: string) => store.channels.credential(channelId)
+  const endpoints = { vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca }
+  const pushers = openPushers({ credentialOf, redis, log, ...endpoints })
+  return {
+    for: (channel) => pushers.for(channel),
+    drop: (channelId) => pushers.drop(channelId),
+    close: async () => {
+      await pushers.close()
+      redis.disconnect()
+    },
+  }
+}
+
+/** For access tokens shared over the fleet; fails soon while Redis is away. */
+function tokenRedis(url: string): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    commandTimeout: 1500,
+    maxRetriesPerRequest: 1,
+    connectTimeout: 2000,
+    retryStrategy: (times) => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4),
+  })
+  // Each command fails for its caller; an outage must not end the process.
+  redis.on('error', () => undefined)
+  return redis
+}
+
+async function closeAll(closers: (() => unknown)[]): Promise<void> {
+  for (const close of closers.reverse()) await close()
+}

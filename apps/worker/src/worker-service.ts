@@ -1,0 +1,104 @@
+import { type Consumer, type PlanConsumer, PolicyError } from '@fanfare/queue'
+import type { WorkerConfig } from './config.ts'
+import { type Counters, createContext, type WorkerContext } from './context.ts'
+import { consumeDeliveries } from './deliver-consumer.ts'
+import { type Opened, openParts, type Parts } from './open.ts'
+import { consumePlanJobs } from './plan-consumer.ts'
+import { Sweeper } from './sweeper.ts'
+
+export type WorkerOverrides = Partial<Parts> & {
+  /** Leaves the sweeper out: chaos tests show what is lost without it. */
+  sweeper?: false
+  /** A consumer has silently stopped: the process should end and be started anew. */
+  onStuck?: (platform: string) => void
+}
+
+/** A worker: takes jobs, hands pushes to the vendors, records what became of them, plans tasks and sweeps. */
+export class WorkerService {
+  readonly #opened: Opened
+  readonly #overrides: WorkerOverrides
+  readonly #ctx: WorkerContext
+  #consumers: Consumer[] = []
+  #planner: PlanConsumer | undefined
+  #sweeper: Sweeper | undefined
+  #destroyed: Promise<boolean> | undefined
+
+  private constructor(config: WorkerConfig, opened: Opened, overrides: WorkerOverrides) {
+    this.#opened = opened
+    this.#overrides = overrides
+    this.#ctx = createContext(config, opened.parts)
+  }
+
+  /** Opens the parts; rejects where the store cannot be opened. Redis may be down. */
+  static async create(config: WorkerConfig, overrides: WorkerOverrides = {}): Promise<WorkerService> {
+    return new WorkerService(config, await openParts(config, overrides), overrides)
+  }
+
+  get counters(): Counters {
+    return this.#ctx.counters
+  }
+
+  /** Rejects where Redis would throw jobs away; one that is away is waited for. */
+  async start(): Promise<void> {
+    const { deliverer, hints, jobs, log } = this.#ctx
+    await jobs.checkPolicy().catch((error: unknown) => {
+      if (error instanceof PolicyError) throw error
+      log.warn({ error: String(error) }, 'Redis does not answer yet')
+    })
+    await deliverer.kit.clock.read()
+    await hints.subscribe((channelId) => deliverer.channelChanged(channelId))
+    const onStuck = (platform: string) => {
+      log.error({ alert: 'stuck', platform }, 'jobs wait and none is taken')
+      this.#overrides.onStuck?.(platform)
+    }
+    this.#consumers = consumeDeliveries(this.#ctx, onStuck)
+    this.#planner = consumePlanJobs(this.#ctx)
+    if (this.#overrides.sweeper === false) return
+    this.#sweeper = new Sweeper(this.#ctx)
+    this.#sweeper.start()
+  }
+
+  /**
+   * Takes no more jobs, lets single pushes finish, ends chunks at their next window and hands back the rest. What still
+   * runs after `drainMs` is aborted. Answers whether everything ended within `exitMs`.
+   */
+  destroy(): Promise<boolean> {
+    this.#destroyed ??= this.#destroy()
+    return this.#destroyed
+  }
+
+  async #destroy(): Promise<boolean> {
+    const { config, deliverer, log, window } = this.#ctx
+    const until = performance.now() + config.exitMs
+    const left = () => Math.max(100, until - performance.now())
+    for (const consumer of this.#consumers) consumer.stopTaking()
+    deliverer.stop()
+    const abort = setTimeout(() => this.#abort(), config.drainMs)
+    const ended = Promise.all(this.#consumers.map((consumer) => consumer.close(left())))
+    const planned = this.#planner?.close(left()) ?? true
+    await within(left(), this.#sweeper?.stop())
+    const clean = (await ended).every(Boolean) && (await planned)
+    clearTimeout(abort)
+    const recorded = await within(left(), Promise.all([deliverer.close(), window.idle()]))
+    await within(left(), this.#opened.close())
+    if (!clean || !recorded) log.error({ clean, recorded }, 'the worker was cut short')
+    return clean && recorded
+  }
+
+  #abort(): void {
+    for (const consumer of this.#consumers) consumer.abort()
+  }
+}
+
+/** Whether the work ended in time. */
+async function within(ms: number, work: Promise<unknown> | undefined): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  const ended = Promise.resolve(work).then(
+    () => true,
+    () => false,
+  )
+  return Promise.race([ended, late]).finally(() => clearTimeout(timer))
+}
