@@ -1,0 +1,170 @@
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomUUID,
+  timingSafeEqual,
+} from 'node:crypto'
+import { type App, type Log, PushError, type Store } from '@fanfare/core'
+import jwt from 'jsonwebtoken'
+
+export const DEFAULT_TTL_SECONDS = 7 * 24 * 3600
+/** The SDK parses `expires_in` as a Java int (wire-api.md §5.1); a token without an end answers this. */
+export const MAX_TTL_SECONDS = 2_147_483_647
+const ISSUER = 'fanfare'
+const MAX_CACHED = 10_000
+const MAX_TOKEN_LENGTH = 2048
+/** Revocations are effective within 5 s (design.md §11). */
+const REVOCATIONS_EVERY_MS = 1500
+/** Asked again for this long before the newest known one, for writes that were under way then. */
+const OVERLAP_MS = 10_000
+
+export type Claims = { appId: string; audience: string; jti: string; expiresAtMs: number }
+
+/** A key for one purpose, derived from the master key (RFC 5869), so that the master key itself signs nothing. */
+export function derivedKey(masterKey: Buffer, purpose: string): KeyObject {
+  // createSecretKey once: jsonwebtoken with a string secret costs 40 times more (limits.md §2).
+  return createSecretKey(Buffer.from(hkdfSync('sha256', masterKey, '', `fanfare ${purpose}`, 32)))
+}
+
+/** Signs and verifies app tokens; keeps verified ones, honouring expiry and revocation. */
+export class Tokens {
+  readonly #key: KeyObject
+  readonly #store: Pick<Store, 'tokens'>
+  readonly #log: Log
+  readonly #verified = new Map<string, Claims>()
+  readonly #revoked = new Set<string>()
+  #since = new Date(0)
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(masterKey: Buffer, store: Pick<Store, 'tokens'>, log: Log) {
+    this.#key = derivedKey(masterKey, 'app tokens')
+    this.#store = store
+    this.#log = log
+  }
+
+  /** Loads the revocations and keeps them fresh. Rejects with StoreDownError. */
+  async start(): Promise<void> {
+    await this.#poll()
+    this.#timer = setInterval(() => void this.#pollQuietly(), REVOCATIONS_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+  }
+
+  /** `ttlSeconds` 0: the token never expires. */
+  sign(app: App, ttlSeconds: number): string {
+    return jwt.sign({}, this.#key, {
+      algorithm: 'HS256',
+      issuer: ISSUER,
+      audience: audienceOf(app),
+      subject: app.id,
+      jwtid: randomUUID(),
+      ...(ttlSeconds > 0 && { expiresIn: ttlSeconds }),
+    })
+  }
+
+  /** The claims of a token of this server that is neither expired nor revoked; else a 401 of wire-api.md §5.4. */
+  verify(token: string): Claims {
+    const known = this.#verified.get(token)
+    const claims = known ?? this.#keep(token, this.#check(token))
+    if (this.#revoked.has(claims.jti)) throw new PushError('TOKEN_REVOKED')
+    if (claims.expiresAtMs > Date.now()) return claims
+    this.#verified.delete(token)
+    throw new PushError('TOKEN_EXPIRED')
+  }
+
+  async revoke(claims: Claims): Promise<void> {
+    await this.#store.tokens.revoke(claims.jti, new Date(claims.expiresAtMs))
+    this.#revoked.add(claims.jti)
+  }
+
+  #check(token: string): Claims {
+    if (token.length > MAX_TOKEN_LENGTH) throw new PushError('TOKEN_CORRUPT')
+    try {
+      const payload = jwt.verify(token, this.#key, { algorithms: ['HS256'], issuer: ISSUER })
+      return claimsOf(payload)
+    } catch (error) {
+      if (error instanceof PushError) throw error
+      if (error instanceof jwt.TokenExpiredError) throw new PushError('TOKEN_EXPIRED')
+      throw new PushError('TOKEN_CORRUPT')
+    }
+  }
+
+  #keep(token: string, claims: Claims): Claims {
+    this.#verified.set(token, claims)
+    if (this.#verified.size > MAX_CACHED) {
+      const oldest = this.#verified.keys().next()
+      if (!oldest.done) this.#verified.delete(oldest.value)
+    }
+    return claims
+  }
+
+  async #poll(): Promise<void> {
+    const found = await this.#store.tokens.revokedSince(this.#since)
+    let newest = this.#since.getTime()
+    for (const { jti, at } of found) {
+      this.#revoked.add(jti)
+      newest = Math.max(newest, at.getTime() - OVERLAP_MS)
+    }
+    this.#since = new Date(newest)
+  }
+
+  async #pollQuietly(): Promise<void> {
+    try {
+      await this.#poll()
+    } catch (error) {
+      this.#log.warn({ err: String(error) }, 'revocations could not be read')
+    }
+  }
+}
+
+const NEVER_MS = Date.UTC(9999, 0, 1)
+
+function claimsOf(payload: string | jwt.JwtPayload): Claims {
+  if (typeof payload === 'string') throw new PushError('TOKEN_CORRUPT')
+  const { sub, jti, aud, exp } = payload
+  if (typeof sub !== 'string' || typeof jti !== 'string' || typeof aud !== 'string') {
+    throw new PushError('TOKEN_CORRUPT')
+  }
+  return { appId: sub, jti, audience: aud, expiresAtMs: exp === undefined ? NEVER_MS : exp * 1000 }
+}
+
+export const audienceOf = (app: Pick<App, 'org' | 'name'>): string => `${app.org}/${app.name}`
+
+/** The token of an Authorization header; none or another scheme is TOKEN_MISSING. */
+export function bearerOf(header: string | undefined): string {
+  if (header === undefined) throw new PushError('TOKEN_MISSING')
+  if (header.slice(0, 7).toLowerCase() !== 'bearer ') throw new PushError('TOKEN_MISSING')
+  return header.slice(7).trim()
+}
+
+/** The one place where the app of a token is compared with the app of the URL (reliability.md T99). */
+export function requireApp(claims: Claims, app: App): void {
+  if (claims.appId !== app.id || claims.audience !== audienceOf(app)) throw new PushError('TOKEN_CORRUPT')
+}
+
+/** Without a configured token nobody is the operator. */
+export function requireOperator(header: string | undefined, operatorToken: string | undefined): void {
+  const given = bearerOf(header)
+  if (operatorToken === undefined || !sameSecret(given, operatorToken)) throw new PushError('TOKEN_CORRUPT')
+}
+
+/** Compares without telling by its duration where two secrets differ. */
+const sameSecret = (one: string, other: string): boolean => timingSafeEqual(sha256(one), sha256(other))
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
+
+export const secretHash = (secret: string): string => sha256(secret).toString('hex')
+
+/** Whether this is the client secret of the app. */
+export const isSecretOf = (app: App, secret: string): boolean =>
+  timingSafeEqual(sha256(secretHash(secret)), sha256(app.clientSecretHash))
+
+/** What an Idempotency-Key was used for; keyed, so that short bodies cannot be guessed from it (reliability.md §3.3). */
+export const fingerprintOf = (key: KeyObject, text: string): string =>
+  createHmac('sha256', key).update(text).digest('hex')

@@ -1,0 +1,107 @@
+import { TASK_TTL_MS } from '@fanfare/core'
+
+/** Everything the API can be told from outside; read from the environment once and judged once. */
+export type ApiConfig = {
+  storeUrl: string
+  /** SQLite's `synchronous`; `normal` gives up that an accepted push survives a power cut. */
+  storeSync: 'full' | 'normal'
+  redisUrl: string
+  /** 32 bytes. Seals credentials; the token and fingerprint keys are derived from it. */
+  masterKey: Buffer
+  /** Absent: every admin route refuses. */
+  operatorToken?: string
+  host: string
+  port: number
+  /** Operators only: one base URL in place of every vendor's host (the simulator), a CA to trust, an SMTP host:port. */
+  vendorUrl?: string
+  vendorCa?: string
+  vendorSmtp?: string
+  logLevel: string
+  /** IANA name of the zone in which `startDate` is read. */
+  zone: string
+  /** What a Han character counts in title and content limits (wire-api.md §7.15). */
+  hanWidth: 1 | 2
+  /** From a task's start to its expiry. */
+  taskTtlMs: number
+  /** Requests under way at once; more are answered 503. */
+  maxInFlight: number
+  /** A request must have arrived whole within this. */
+  requestTimeoutMs: number
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Reads the environment; throws one clear sentence for the first thing that is wrong. */
+export function readConfig(env: Env = process.env): ApiConfig {
+  const optional = pick(env, {
+    operatorToken: 'FANFARE_OPERATOR_TOKEN',
+    vendorUrl: 'VENDOR_URL',
+    vendorCa: 'VENDOR_CA',
+    vendorSmtp: 'VENDOR_SMTP',
+  })
+  return {
+    ...optional,
+    ...API_DEFAULTS,
+    storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? API_DEFAULTS.storeUrl,
+    storeSync: oneOf('STORE_SYNC', env['STORE_SYNC'] ?? 'full', ['full', 'normal']),
+    redisUrl: env['REDIS_URL'] ?? API_DEFAULTS.redisUrl,
+    masterKey: masterKeyOf(env['FANFARE_MASTER_KEY']),
+    host: env['HOST'] ?? API_DEFAULTS.host,
+    port: wholeNumber('PORT', env['PORT'] ?? '8099', 0, 65_535),
+    logLevel: env['LOG_LEVEL'] ?? API_DEFAULTS.logLevel,
+    zone: zoneOf(env['FANFARE_ZONE'] ?? API_DEFAULTS.zone),
+    hanWidth: oneOf('FANFARE_HAN_WIDTH', env['FANFARE_HAN_WIDTH'] ?? '2', ['1', '2']) === '1' ? 1 : 2,
+    taskTtlMs: wholeNumber('FANFARE_TASK_TTL_HOURS', env['FANFARE_TASK_TTL_HOURS'] ?? '24', 1, 168) * 3600_000,
+  }
+}
+
+export const API_DEFAULTS = {
+  storeUrl: 'sqlite:./data/fanfare.db',
+  storeSync: 'full',
+  redisUrl: 'redis://127.0.0.1:6379',
+  host: '127.0.0.1',
+  port: 8099,
+  logLevel: 'info',
+  zone: 'UTC',
+  hanWidth: 2,
+  taskTtlMs: TASK_TTL_MS,
+  maxInFlight: 500,
+  requestTimeoutMs: 30_000,
+} as const satisfies Partial<ApiConfig>
+
+function pick<K extends string>(env: Env, names: Record<K, string>): Partial<Record<K, string>> {
+  const found: Partial<Record<K, string>> = {}
+  for (const key of Object.keys(names) as K[]) {
+    const value = env[names[key]]
+    if (value) found[key] = value
+  }
+  return found
+}
+
+function masterKeyOf(text: string | undefined): Buffer {
+  if (!text) throw new Error('FANFARE_MASTER_KEY is not set: it must be 32 bytes in base64 (openssl rand -base64 32)')
+  const key = Buffer.from(text, 'base64')
+  if (key.length !== 32) throw new Error(`FANFARE_MASTER_KEY must be 32 bytes in base64, it has ${key.length}`)
+  return key
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((item) => item === value)
+  if (found === undefined) throw new Error(`${name} must be one of ${allowed.join(', ')}, it is ${value}`)
+  return found
+}
+
+function wholeNumber(name: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value
+  throw new Error(`${name} must be a whole number from ${least} to ${most}, it is ${text}`)
+}
+
+function zoneOf(zone: string): string {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone })
+    return zone
+  } catch {
+    throw new Error(`FANFARE_ZONE must be an IANA time zone such as Asia/Shanghai, it is ${zone}`)
+  }
+}

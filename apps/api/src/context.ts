@@ -1,0 +1,148 @@
+import { type KeyObject, randomUUID } from 'node:crypto'
+import {
+  type App,
+  Batcher,
+  Breaker,
+  type Channel,
+  type CreateResult,
+  DeadTokenGate,
+  type Device,
+  Ids,
+  type Limiter,
+  type Log,
+  type NewTask,
+  type Pushers,
+  type Store,
+  StoreDownError,
+} from '@fanfare/core'
+import type { ChannelHints, JobQueues } from '@fanfare/queue'
+import type { Redis } from 'ioredis'
+import { derivedKey, Tokens } from './auth.ts'
+import { Background } from './background.ts'
+import { Cached } from './cached.ts'
+import type { ApiConfig } from './config.ts'
+import { Failures, InFlight } from './limits.ts'
+
+/** The parts of the API that tests and embedders may replace. */
+export type Parts = {
+  store: Store
+  pushers: Pushers
+  limiter: Limiter
+  jobs: JobQueues
+  hints: ChannelHints
+  redis: Redis
+  log: Log
+  /** Crash points: called at each await of the commit path. Production never sets it. */
+  at?: (point: string) => void | Promise<void>
+}
+
+export type AskedUser = { appId: string; userId: string }
+
+/** Store calls that concurrent requests share: those of one tick are one round trip (limits.md §2). */
+export type Shared = {
+  devicesOf: Batcher<readonly AskedUser[], Device[][]>
+  exist: Batcher<readonly AskedUser[], boolean[]>
+  create: Batcher<NewTask, CreateResult>
+}
+
+/** What every route works with; made in one place, plain. */
+export type ApiContext = Parts & {
+  config: ApiConfig
+  ids: Ids
+  tokens: Tokens
+  /** By `org/name`. */
+  apps: Cached<App>
+  channels: Cached<Channel>
+  shared: Shared
+  fingerprintKey: KeyObject
+  inFlight: InFlight
+  /** Synchronous pushes among them: slow vendors must not take the places of all other requests. */
+  syncInFlight: InFlight
+  failures: Failures
+  /** As the workers have them, for synchronous pushes. */
+  gate: DeadTokenGate
+  breaker: Breaker
+  /** What goes on after an answer was given (enqueuing); ended before the parts are closed. */
+  background: Background
+  /** False from the moment the process begins to stop. */
+  ready: boolean
+}
+
+/** Changes of an app's settings and of its channels take effect in every process within this. */
+const CACHE_MS = 1500
+const MISSING_MS = 500
+const MAX_CACHED = 10_000
+const SYNC_SHARE = 0.4
+/** A store that needs longer is down for the caller; the batch may still be applied. */
+const STORE_DEADLINE_MS = 4000
+
+export function createContext(config: ApiConfig, parts: Parts): ApiContext {
+  const { store } = parts
+  const cache = { foundMs: CACHE_MS, missingMs: MISSING_MS, maxEntries: MAX_CACHED }
+  const channels = new Cached({ ...cache, load: async (id: string) => (await store.channels.byIds([id]))[0] })
+  return {
+    ...parts,
+    ...judges(parts, channels),
+    config,
+    ids: new Ids((count) => store.takeIds(count)),
+    tokens: new Tokens(config.masterKey, store, parts.log),
+    apps: new Cached({ ...cache, load: (name) => loadApp(store, name) }),
+    channels,
+    shared: sharedCalls(store, config.storeUrl.startsWith('mongodb') ? 4 : 1),
+    fingerprintKey: derivedKey(config.masterKey, 'idempotency fingerprints'),
+    inFlight: new InFlight(config.maxInFlight),
+    syncInFlight: new InFlight(Math.ceil(config.maxInFlight * SYNC_SHARE)),
+    failures: new Failures(),
+    background: new Background(),
+    ready: true,
+  }
+}
+
+function judges({ store, log, hints, pushers }: Parts, channels: Cached<Channel>) {
+  const onChange = (channelId: string) => {
+    channels.drop(channelId)
+    pushers.drop(channelId)
+    hints.publish(channelId).catch(() => undefined)
+  }
+  const breaker = new Breaker({ store, log, holder: `api-${randomUUID()}`, now: Date.now, onChange })
+  return { breaker, gate: new DeadTokenGate({ store, log }) }
+}
+
+/** SQLite works in this thread, one write at a time; over a network several batches may be under way. */
+function sharedCalls(store: Store, inFlight: number): Shared {
+  const options = { maxItems: 256, inFlight }
+  return {
+    devicesOf: new Batcher((lists) => spread(lists, (asked) => store.devices.ofUsers(asked)), options),
+    exist: new Batcher((lists) => spread(lists, (asked) => store.devices.usersExist(asked)), options),
+    create: new Batcher((tasks) => within(store.tasks.create(tasks)), options),
+  }
+}
+
+/** One call for many lists; the answers are dealt out again in the same lengths. */
+async function spread<R>(
+  lists: readonly (readonly AskedUser[])[],
+  ask: (asked: readonly AskedUser[]) => Promise<R[]>,
+): Promise<R[][]> {
+  const answers = await within(ask(lists.flat()))
+  let from = 0
+  return lists.map((list) => {
+    const part = answers.slice(from, from + list.length)
+    from += list.length
+    return part
+  })
+}
+
+function within<T>(promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreDownError('no answer in time')), STORE_DEADLINE_MS)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+async function loadApp(store: Store, name: string): Promise<App | undefined> {
+  const slash = name.indexOf('/')
+  const [org, app] = [name.slice(0, slash), name.slice(slash + 1)]
+  if (org === 'app-id') return (await store.apps.byIds([app]))[0]
+  return store.apps.byName(org, app)
+}

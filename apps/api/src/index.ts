@@ -1,0 +1,3 @@
+export { ApiService } from './api-service.ts'
+export { API_DEFAULTS, type ApiConfig, readConfig } from './config.ts'
+export type { ApiContext, Parts } from './context.ts'

@@ -1,0 +1,32 @@
+import { readConfig } from './config.ts'
+
+/** A stop that takes longer than this is cut short (reliability.md §6). */
+const EXIT_MS = 20_000
+
+async function main(): Promise<void> {
+  const config = readConfig()
+  // Loaded only once the settings are right: what is wrong with them is then said at once.
+  const { ApiService } = await import('./api-service.ts')
+  const service = await ApiService.create(config)
+  await service.start()
+  process.stdout.write(`${JSON.stringify({ ready: true, url: service.url })}\n`)
+  let stopping = false
+  const stop = () => {
+    if (stopping) process.exit(1)
+    stopping = true
+    setTimeout(() => process.exit(1), EXIT_MS).unref()
+    service.destroy().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(
+    `${JSON.stringify({ level: 60, app: 'api', msg: error instanceof Error ? error.message : String(error) })}\n`,
+  )
+  process.exit(1)
+})

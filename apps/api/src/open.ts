@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises'
+import type { Log, Pushers, Store } from '@fanfare/core'
+import { openLimiter, openPushers } from '@fanfare/platforms'
+import { openChannelHints, openJobs } from '@fanfare/queue'
+import { openStore } from '@fanfare/storage'
+import { Redis } from 'ioredis'
+import type { ApiConfig } from './config.ts'
+import type { Parts } from './context.ts'
+import { openLog } from './log.ts'
+
+/** What was opened here, last first: overrides belong to whoever passed them in. */
+export type Opened = { parts: Parts; close(): Promise<void> }
+type Close = () => unknown
+
+/** Opens every part that is not given. Rejects where the store cannot be opened; Redis may be down. */
+export async function openParts(config: ApiConfig, given: Partial<Parts>): Promise<Opened> {
+  const closers: Close[] = []
+  const own = <T>(part: T, close: (part: T) => unknown): T => {
+    closers.push(() => close(part))
+    return part
+  }
+  const log = given.log ?? openLog(config.logLevel)
+  const store =
+    given.store ??
+    own(await openStore(config.storeUrl, { masterKey: config.masterKey, sync: config.storeSync }), (it) => it.close())
+  const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
+  const parts: Parts = {
+    log,
+    store,
+    redis,
+    hints: given.hints ?? own(openChannelHints(config.redisUrl), (it) => it.close()),
+    jobs: given.jobs ?? own(openJobs(config.redisUrl), (it) => it.close()),
+    limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close()),
+    pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log }), (it) => it.close()),
+    ...(given.at && { at: given.at }),
+  }
+  return { parts, close: () => closeAll(closers) }
+}
+
+async function pushersOf(config: ApiConfig, to: { store: Store; redis: Redis; log: Log }): Promise<Pushers> {
+  const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
+  const { store, redis, log } = to
+  const credentialOf = (channelId: string) => store.channels.credential(channelId)
+  return openPushers({ credentialOf, redis, log, vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca })
+}
+
+/** Fails soon rather than keeping commands while Redis is away (reliability.md §6). */
+function openRedis(url: string): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    commandTimeout: 1500,
+    maxRetriesPerRequest: 1,
+    connectTimeout: 2000,
+    retryStrategy: (times) => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4),
+  })
+  // Each command fails for its caller; an outage must not end the process.
+  redis.on('error', () => undefined)
+  return redis
+}
+
+async function closeAll(closers: Close[]): Promise<void> {
+  for (const close of closers.reverse()) await close()
+}

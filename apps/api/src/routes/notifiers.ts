@@ -1,0 +1,39 @@
+import { parse } from '../parse.ts'
+import { notifierEntities } from '../reply.ts'
+import { tenant } from '../route.ts'
+import { channelOf, deleteChannel, fetchChannels, insertChannel, updateChannel } from '../service/channels.ts'
+import { nameOrUuid } from '../wire/names.ts'
+import { changedNotifier, changeOf, newNotifier, notifierView, toDraft } from '../wire/notifier.ts'
+
+/** wire-api.md §4.3; the certificate goes in and never comes out. */
+export const getNotifiers = tenant('GET', '/notifiers', 'none', async (ctx, call) =>
+  notifierEntities(call, (await fetchChannels(ctx, call.app)).map(notifierView)),
+)
+
+export const postNotifiers = tenant('POST', '/notifiers', 'json', async (ctx, call) => {
+  const draft = toDraft(parse(newNotifier, call.body))
+  return notifierEntities(call, [notifierView(await insertChannel(ctx, call.app, draft))])
+})
+
+export const getNotifier = tenant('GET', '/notifiers/:notifier', 'none', async (ctx, call) =>
+  notifierEntities(call, [notifierView(await channelOf(ctx, call.app, nameOrUuid(call.params)))]),
+)
+
+/** Ours: limits, settings, certificate, on and off; `{"disabled":false}` resumes what the breaker paused. */
+export const patchNotifier = tenant('PATCH', '/notifiers/:notifier', 'json', async (ctx, call) => {
+  const given = parse(changedNotifier, call.body)
+  const channel = await channelOf(ctx, call.app, nameOrUuid(call.params))
+  return notifierEntities(call, [notifierView(await updateChannel(ctx, channel, changeOf(channel, given)))])
+})
+
+export const deleteNotifier = tenant('DELETE', '/notifiers/:notifier', 'none', async (ctx, call) => {
+  const channel = await channelOf(ctx, call.app, nameOrUuid(call.params))
+  await deleteChannel(ctx, channel)
+  return notifierEntities(call, [notifierView(channel)])
+})
+
+/** Ours: the same as PATCH `{"disabled":false}`. */
+export const postNotifierResume = tenant('POST', '/notifiers/:notifier/resume', 'any', async (ctx, call) => {
+  const channel = await channelOf(ctx, call.app, nameOrUuid(call.params))
+  return notifierEntities(call, [notifierView(await updateChannel(ctx, channel, { pausedFor: null }))])
+})

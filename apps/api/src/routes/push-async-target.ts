@@ -1,0 +1,13 @@
+import { parse } from '../parse.ts'
+import { tenant } from '../route.ts'
+import { pushUsers } from '../service/push.ts'
+import { pathUser } from '../wire/names.ts'
+import { toOne } from '../wire/push.ts'
+
+/** wire-api.md §1.1, 3. */
+export const pushAsyncTarget = tenant('POST', '/push/async/:target', 'json', async (ctx, call) => {
+  const { target } = parse(pathUser, call.params)
+  return pushUsers(ctx, call, parse(toOne, call.body), { targets: [target], answer })
+})
+
+const answer = () => [{ pushStatus: 'ASYNC_SUCCESS', data: '', desc: 'success' }]

@@ -1,0 +1,15 @@
+import { parse } from '../parse.ts'
+import { bare } from '../reply.ts'
+import { tenant } from '../route.ts'
+import { pushLabels } from '../service/push-labels.ts'
+import { pushAudience } from '../service/tasks.ts'
+import { label, list } from '../wire/push.ts'
+
+/** wire-api.md §1.1, 6: users as a task; with `pushFunc: "LABEL"` the label push of the founding example (§7.1). */
+export const pushList = tenant('POST', '/push/list', 'json', async (ctx, call) => {
+  const isLabelPush = (call.body as { pushFunc?: unknown } | null | undefined)?.pushFunc === 'LABEL'
+  if (isLabelPush) return pushLabels(ctx, call, parse(label, call.body))
+  const given = parse(list, call.body)
+  const userIds = [...new Set(given.targets.map((target) => target.toLowerCase()))]
+  return pushAudience(ctx, call, given, { of: { kind: 'users', userIds }, answer: (id) => ({ taskId: bare(id) }) })
+})

@@ -1,0 +1,40 @@
+import { parse, parseQuery } from '../parse.ts'
+import { data } from '../reply.ts'
+import { tenant } from '../route.ts'
+import { resultsOf, taskWithFigures } from '../service/task-results.ts'
+import { cancelTask, pauseTask, resumeTask, taskOf, updateTask } from '../service/tasks.ts'
+import { pathTask } from '../wire/names.ts'
+import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
+import { resultStatus, taskPatch, taskView } from '../wire/task.ts'
+
+/** wire-api.md §1.1, 8; the shape of the answer is ours. */
+export const getTask = tenant('GET', '/push/task/:taskId', 'none', async (ctx, call) => {
+  const task = await taskOf(ctx, call.app, pathTask(call.params))
+  return data(call, await taskWithFigures(ctx, call.app, task))
+})
+
+/** Ours: a task's rate (members per second, null = none), or its canary before it starts. */
+export const patchTask = tenant('PATCH', '/push/task/:taskId', 'json', async (ctx, call) => {
+  const task = await taskOf(ctx, call.app, pathTask(call.params))
+  return data(call, taskView(await updateTask(ctx, task, parse(taskPatch, call.body))))
+})
+
+/** Ours: the targets of one status with their reasons, page by page. */
+export const getTaskResults = tenant('GET', '/push/task/:taskId/results', 'none', async (ctx, call) => {
+  const task = await taskOf(ctx, call.app, pathTask(call.params))
+  const { limit, cursor } = parseQuery(cursorPage, call.query)
+  const { status } = parseQuery(resultStatus, call.query)
+  const found = await resultsOf(ctx, { app: call.app, task }, { status, limit, after: fromCursor(cursor) })
+  return data(call, found.items, found.cursor === undefined ? {} : { cursor: toCursor(found.cursor) })
+})
+
+const change = (action: string, run: typeof pauseTask) =>
+  tenant('POST', `/push/task/:taskId/${action}`, 'any', async (ctx, call) => {
+    const task = await taskOf(ctx, call.app, pathTask(call.params))
+    return data(call, taskView(await run(ctx, task)))
+  })
+
+/** Ours: effective within 2 s. */
+export const postTaskPause = change('pause', pauseTask)
+export const postTaskResume = change('resume', resumeTask)
+export const postTaskCancel = change('cancel', cancelTask)

@@ -1,0 +1,10 @@
+import { parse } from '../parse.ts'
+import { bare } from '../reply.ts'
+import { tenant } from '../route.ts'
+import { pushAudience } from '../service/tasks.ts'
+import { broadcast } from '../wire/push.ts'
+
+/** wire-api.md §1.1, 5: everyone of the app. The answer's data is the bare id (§7.5). */
+export const pushTask = tenant('POST', '/push/task', 'json', (ctx, call) =>
+  pushAudience(ctx, call, parse(broadcast, call.body), { of: { kind: 'everyone' }, answer: bare }),
+)

@@ -1,0 +1,26 @@
+import type { Device } from '@fanfare/core'
+import type { ApiContext } from '../context.ts'
+import { parse } from '../parse.ts'
+import { entities } from '../reply.ts'
+import { type TenantCall, tenant } from '../route.ts'
+import { fetchChannels } from '../service/channels.ts'
+import { fetchTokens, registerToken, requireUser } from '../service/devices.ts'
+import { bindingViews, toBinding } from '../wire/binding.ts'
+import { pathUsername } from '../wire/names.ts'
+
+/** wire-api.md §4.1: the bindings of that device afterwards. */
+export const putBinding = tenant('PUT', '/users/:username/push/binding', 'json', async (ctx, call) => {
+  const { username } = parse(pathUsername, call.params)
+  const given = toBinding(call.body)
+  return answer(ctx, call, await registerToken(ctx, call.app, { ...given, userId: username }))
+})
+
+/** The bindings of all devices of a user. */
+export const getBinding = tenant('GET', '/users/:username/push/binding', 'none', async (ctx, call) => {
+  const { username } = parse(pathUsername, call.params)
+  await requireUser(ctx, call.app, username)
+  return answer(ctx, call, await fetchTokens(ctx, call.app, username))
+})
+
+const answer = async (ctx: ApiContext, call: TenantCall, devices: readonly Device[]) =>
+  entities(call, bindingViews(devices, await fetchChannels(ctx, call.app)))

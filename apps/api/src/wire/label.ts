@@ -1,0 +1,23 @@
+import type { Label, LabelMember } from '@fanfare/core'
+import { z } from 'zod'
+import { labelName, userId } from './names.ts'
+
+export const newLabel = z.looseObject({ name: labelName, description: z.string().max(255).nullish() })
+export const usernames = z.looseObject({ usernames: z.array(userId).min(1).max(100) })
+
+/** Labels as the wire shows them (wire-api.md §3). */
+export const createdView = ({ name, description, createdAt }: Label) => ({
+  name,
+  description,
+  createdAt: createdAt.getTime(),
+})
+export const labelView = (label: Label) => ({
+  name: label.name,
+  description: label.description,
+  count: label.count,
+  createdAt: label.createdAt.getTime(),
+})
+export const memberView = ({ userId: username, createdAt }: LabelMember) => ({
+  username,
+  created: createdAt.getTime(),
+})

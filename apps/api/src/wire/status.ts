@@ -1,0 +1,38 @@
+import type { NowResult, Outcome } from '@fanfare/core'
+
+export type PushStatus = 'SUCCESS' | 'ASYNC_SUCCESS' | 'FAIL' | 'ERROR' | 'PENDING'
+
+/** Outcome → status in task results (design.md §2); what is not final is PENDING, `handedOn` is not counted. */
+const STATUS: Readonly<Record<Outcome, PushStatus | undefined>> = {
+  unsent: 'PENDING',
+  started: 'PENDING',
+  deferred: 'PENDING',
+  sent: 'ASYNC_SUCCESS',
+  invalid: 'FAIL',
+  rejected: 'FAIL',
+  cancelled: 'FAIL',
+  unknown: 'ERROR',
+  expired: 'ERROR',
+  handedOn: undefined,
+}
+export const statusOf = (outcome: Outcome): PushStatus | undefined => STATUS[outcome]
+
+/** Why a member failed, in the words of wire-api.md §1.4 and §6.3. */
+export function descOf(outcome: Outcome, reason: string | undefined): string | undefined {
+  if (outcome === 'invalid') return reason && reason !== BAD_TOKEN ? `${BAD_TOKEN}: ${reason}` : BAD_TOKEN
+  if (outcome === 'sent') return undefined
+  return reason ?? DEFAULT_DESC[outcome]
+}
+const BAD_TOKEN = 'bad device token'
+const DEFAULT_DESC: Partial<Record<Outcome, string>> = { expired: 'expire message', cancelled: 'cancelled' }
+
+export type SyncItem = { id?: string; pushStatus: PushStatus; data?: unknown; desc?: string }
+
+/** One element of a synchronous answer: `desc` is absent on success, `data` on failure (wire-api.md §1.5). */
+export function syncItem(result: NowResult, id?: string): SyncItem {
+  const head = id === undefined ? {} : { id }
+  if (result.outcome === 'sent') return { ...head, pushStatus: 'SUCCESS', data: result.reply ?? {} }
+  const pushStatus = statusOf(result.outcome) === 'FAIL' ? 'FAIL' : 'ERROR'
+  const desc = result.outcome === 'invalid' ? BAD_TOKEN : (result.reason ?? 'unknown')
+  return { ...head, pushStatus, desc }
+}
