@@ -48,8 +48,16 @@ async function run(options: Options): Promise<Figures> {
     const steady = await spanOf(seconds * 1000)
     const figures = await steadyFigures(subject, steady)
     progress(`used ${JSON.stringify(figures.usedRatios)}, over ${figures.windowsOver}`)
-    const rateChangeMs = await rateChange(subject)
-    return { ...figures, rateChangeMs, workers, seconds, ...(direct ? { direct } : storeOptions(options)) }
+    const changes = await rateChanges(subject)
+    const rateChangeMs = Math.max(...Object.values(changes))
+    return {
+      ...figures,
+      rateChangeMs,
+      rateChanges: changes,
+      workers,
+      seconds,
+      ...(direct ? { direct } : storeOptions(options)),
+    }
   } finally {
     await subject.close()
   }
@@ -93,14 +101,13 @@ async function steadyFigures({ simulator }: Subject, span: Span) {
   }
 }
 
-/** Milliseconds until the changed rates were in force, the worse of the two. */
-async function rateChange(subject: Subject): Promise<number> {
+/** Milliseconds until the changed rates were in force. */
+async function rateChanges(subject: Subject): Promise<Record<Platform, number>> {
   const fromMs = clock()
   for (const platform of PLATFORMS) await subject.setRate(platform, CHANGED[platform])
   await sleep(AFTER_CHANGE_MS)
   const span = { fromMs, toMs: clock() }
-  const each = PLATFORMS.map(async (platform) =>
-    inForceAfterMs(await arrivalsIn(subject.simulator, platform, span), CHANGED[platform], span),
-  )
-  return round(Math.max(...(await Promise.all(each))), 0)
+  const inForce = async (platform: Platform) =>
+    round(inForceAfterMs(await arrivalsIn(subject.simulator, platform, span), CHANGED[platform], span), 0)
+  return { fcm: await inForce('fcm'), huawei: await inForce('huawei') }
 }

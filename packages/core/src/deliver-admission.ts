@@ -11,6 +11,8 @@ export type Leave = {
   answered(): void
   unused(): void
 }
+/** `limited`: by the account's limit. `soon`: a chunk may be claimed meanwhile and ask again as one that has begun. */
+export type Denied = { afterMs: number; limited?: boolean; soon?: boolean }
 export type Wish = { members: number; lane: Lane; begun?: boolean }
 
 /** Members handed to a vendor of single requests at once, with one permit: small, so that one slow answer holds few. */
@@ -38,15 +40,17 @@ export class Admission {
     this.#limiter = limiter
   }
 
-  async ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | { afterMs: number }> {
+  async ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
     for (let waits = 0; ; waits++) {
       const got = await this.#once(channel, pusher, wish)
       if (!('afterMs' in got) || waits === MOST_WAITS || got.afterMs > WAIT_MS[wish.lane]) return got
+      // Claimed while it waits: a permit must not be held for the time a claim takes.
+      if (got.limited && wish.lane === 'bulk' && !wish.begun) return { ...got, soon: this.#mayWait(channel) }
       if (!(await this.#wait(`${channel.id}:${wish.lane}`, got.afterMs, WAITERS[wish.lane]))) return got
     }
   }
 
-  async #once(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | { afterMs: number }> {
+  async #once(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
     const members = Math.min(wish.members, mostMembers(pusher))
     const wanted = Math.ceil(members / pusher.batchSize)
     let requests = this.#breaker.enter(channel.id, wanted)
@@ -58,7 +62,12 @@ export class Admission {
     const ask = askFor(channel, Math.min(members, requests * pusher.batchSize), pusher.batchSize)
     const permit = await this.#limiter.take(channel, { ...ask, lane: wish.lane, begun: wish.begun === true })
     if ('afterMs' in permit) this.#breaker.left(channel.id, requests)
-    return 'afterMs' in permit ? permit : this.#leave(channel, pusher, { permit, requests, members })
+    if ('afterMs' in permit) return { afterMs: permit.afterMs, limited: true }
+    return this.#leave(channel, pusher, { permit, requests, members })
+  }
+
+  #mayWait(channel: Channel): boolean {
+    return (this.#waiting.get(`${channel.id}:bulk`) ?? 0) < WAITERS.bulk
   }
 
   #leave(channel: Channel, pusher: Pusher, given: { permit: Permit; requests: number; members: number }): Leave {

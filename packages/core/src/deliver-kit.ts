@@ -23,7 +23,8 @@ export type ChunkWork = {
   channel: Channel
   pusher: Pusher
   /** Taken before the claim, for the first members. */
-  leave: Leave
+  /** Absent: it was claimed while it waits for its first permit. */
+  leave: Leave | undefined
   signal: AbortSignal
 }
 /** A member of the chunk and the device it is reached at. */

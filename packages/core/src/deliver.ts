@@ -4,7 +4,7 @@ import { Breaker } from './breaker.ts'
 import { ChannelCache } from './channel-cache.ts'
 import { DeadTokenGate } from './dead-token-gate.ts'
 import { LEASE_MS } from './defaults.ts'
-import { Admission, type Leave, mostMembers } from './deliver-admission.ts'
+import { Admission, type Denied, type Leave, mostMembers } from './deliver-admission.ts'
 import { ChunkRun, WINDOW } from './deliver-chunk.ts'
 import { StoreClock } from './deliver-clock.ts'
 import { Finisher } from './deliver-finish.ts'
@@ -109,8 +109,9 @@ export class Deliverer {
       return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
     const pusher = await this.#open(channel)
     if (!pusher) return this.#later(channel, REFUSED_AFTER_MS, PAUSED_SPACING_MS)
-    const leave = await this.#leave(channel, pusher, { lane: job.lane, probe })
-    if ('afterMs' in leave) return leave
+    const answer = await this.#leave(channel, pusher, { lane: job.lane, probe })
+    if ('afterMs' in answer && !answer.soon) return { afterMs: answer.afterMs }
+    const leave = 'afterMs' in answer ? undefined : answer
     const claimed = await this.#claim(job, pusher.batchSize, leave)
     if (!claimed) return undefined
     return new ChunkRun(this.kit, { claimed, channel, pusher, leave, signal }).run()
@@ -127,7 +128,7 @@ export class Deliverer {
   }
 
   /** Before the claim, so that a push that must wait costs no write. */
-  async #leave(channel: Channel, pusher: Pusher, ask: { lane: Lane; probe: boolean }): Promise<Leave | Again> {
+  async #leave(channel: Channel, pusher: Pusher, ask: { lane: Lane; probe: boolean }): Promise<Leave | Denied> {
     const members = ask.probe || ask.lane !== 'bulk' ? 1 : mostMembers(pusher)
     const leave = await this.kit.admission.ask(channel, pusher, { members, lane: ask.lane })
     // The limiter gives each asker an instant of its own, and permits wait for whoever comes later.
@@ -139,15 +140,15 @@ export class Deliverer {
     return { afterMs: this.kit.parking.slot(channel.id, afterMs, spacingMs) }
   }
 
-  async #claim(job: ChunkRef, batchSize: number, leave: Leave): Promise<Claimed | undefined> {
+  async #claim(job: ChunkRef, batchSize: number, leave?: Leave): Promise<Claimed | undefined> {
     const { taskId, seq, gen } = job
     try {
       await this.#options.at?.('before-claim')
       const claimed = await this.#claimer(Math.max(WINDOW, batchSize)).add({ taskId, seq, gen })
-      if (!claimed) leave.unused()
+      if (!claimed) leave?.unused()
       return claimed
     } catch (error) {
-      leave.unused()
+      leave?.unused()
       throw error
     }
   }

@@ -195,12 +195,14 @@ function apnsHeaders(headers: Readonly<Record<string, unknown>>): object {
 /** firebase-admin writes priorities in small letters, which FCM takes for the same. */
 function messageIn(body: string): object {
   const { message, validate_only } = JSON.parse(body) as {
-    message: { android?: { priority?: string } }
+    message: { android?: { priority?: string; ttl?: string } }
     validate_only?: boolean
   }
   const { android } = message
   const priority = android?.priority?.toUpperCase()
-  return { ...message, android: { ...android, priority }, validateOnly: validate_only ?? false }
+  // Ours counts from the instant of sending, which may be a second later than the reference's.
+  const ttl = `${Math.round(Number.parseFloat(android?.ttl ?? '0') / 10) * 10}s`
+  return { ...message, android: { ...android, priority, ttl }, validateOnly: validate_only ?? false }
 }
 
 /** Reaches the simulator whatever host is asked for: firebase-admin's host cannot be configured (vendors.md §2b). */
