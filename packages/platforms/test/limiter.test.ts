@@ -102,6 +102,16 @@ describe('a permit', () => {
     expect(await waitOf(channel)).toBeGreaterThan(1000)
   })
 
+  it('of more than is needed gives the rest back and stays good', async () => {
+    const channel = channelWith({ rate: 10, perMs: 60_000 })
+    const first = await permit(channel, 10)
+    first.keep?.(3)
+    await permit(channel, 7)
+    expect(await waitOf(channel, 1, 'bulk')).toBeGreaterThan(1000)
+    first.unused()
+    await permit(channel, 3)
+  })
+
   it('of a worker that died comes back by itself, one window after its lease', async () => {
     const dying = openLimiter(service.url, { leaseMs: 400 })
     const channel = channelWith({ rate: 10, perMs: 300 })
@@ -165,6 +175,16 @@ describe('askers', () => {
     const singleMs = await waitOf(channel)
     await sleep(singleMs + 400)
     await permit(channel, 1, 'bulk')
+  })
+
+  it('that have begun are served before those that have not', async () => {
+    const channel = channelWith({ rate: 100, perMs: 1000 })
+    await permit(channel, 100)
+    for (let count = 0; count < 20; count++) await waitOf(channel, 5, 'bulk')
+    const last = await waitOf(channel, 5, 'bulk')
+    const begun = await limiter().take(channel, { units: 5, least: 5, lane: 'bulk', begun: true })
+    expect(begun).toHaveProperty('afterMs')
+    expect('afterMs' in begun && begun.afterMs).toBeLessThan(last - 500)
   })
 
   it('that are denied get an instant each', async () => {

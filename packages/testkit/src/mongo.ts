@@ -25,6 +25,8 @@ export type MongoService = {
 }
 
 const REPLICA_SET = 'fanfare'
+/** SecantusDB on a busy machine needs longer for a bulk than a store in production may take. */
+const SLOW = '?socketTimeoutMS=60000&waitQueueTimeoutMS=60000'
 
 /**
  * Starts a MongoDB server on a free port of 127.0.0.1, as the primary of a replica set of one unless `standalone`.
@@ -76,7 +78,8 @@ async function isWritable(port: number, standalone: boolean): Promise<boolean> {
 }
 
 function serviceOf(source: 'mongod' | 'secantus', child: Child, at: { port: number; dir: string }): MongoService {
-  const database = (name: string) => `mongodb://127.0.0.1:${at.port}/${name}`
+  const patience = source === 'secantus' ? SLOW : ''
+  const database = (name: string) => `mongodb://127.0.0.1:${at.port}/${name}${patience}`
   return {
     url: database(newName()),
     source,

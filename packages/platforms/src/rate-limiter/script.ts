@@ -112,7 +112,10 @@ if #gone > 0 then redis.call('ZREMRANGEBYSCORE', singles, '-inf', exact(now)) en
 if waiting < 0 or redis.call('ZCARD', singles) == 0 then waiting = 0 end
 redis.call('ZREMRANGEBYSCORE', slots, '-inf', exact(now))
 redis.call('ZREMRANGEBYSCORE', begun, '-inf', exact(now))
-if tonumber(fields[9] or 0) ~= rate or tonumber(fields[10] or 0) ~= window then redis.call('DEL', slots, begun) end
+if tonumber(fields[9] or 0) ~= rate or tonumber(fields[10] or 0) ~= window then
+  redis.call('DEL', slots, begun, singles)
+  waiting = 0
+end
 
 -- AIMD: the rate is halved once per request to slow down and recovers by a tenth of the limit per second.
 factor = math.min(1, factor + RECOVERY_PER_MS * math.max(0, now - math.max(since, stop)))
@@ -177,11 +180,17 @@ local function serveSingle(units, least, id)
   redis.call('ZADD', singles, exact(at + GRACE), id .. ':' .. least)
   return now - at
 end
+-- Chunks that have not begun leave a permit to one that has and is about to ask.
+local function begunSoon()
+  local head = redis.call('ZRANGE', begun, 0, 0, 'WITHSCORES')
+  return head[2] and head[2] - now < window / 50
+end
 local function serveBulk(units, least, id, line)
   local enough = math.min(units, math.max(least, sliver))
   local late = math.min(tolerance, math.max(0, now - tat))
   local room = math.min(units, limit - used, math.max(least, block + math.floor(late / unitMs)))
-  if now >= stop and waiting == 0 and tat <= now and room >= enough then return grant(room) end
+  local others = waiting > 0 or (line == slots and begunSoon())
+  if now >= stop and not others and tat <= now and room >= enough then return grant(room) end
   local at = bulkSlot(math.min(units, math.max(least, block)), line)
   redis.call('ZADD', line, exact(at), id)
   return now - at

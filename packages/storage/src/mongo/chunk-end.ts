@@ -17,7 +17,7 @@ import type { ChunkDoc } from './schemas.ts'
 /** What becomes of the open members of a chunk, and of the chunk. */
 export type Ending = { outcome: Outcome; reason?: string; state: 'done' | 'dead' }
 /** Chunks ended in one bulk. */
-export const END_STEP = 500
+export const END_STEP = 100
 
 /** A chunk being sent is left to its sender as long as the lease holds. */
 export const isBeingSent = (row: Pick<Draft, 'state' | 'leaseUntil'>, now: Date): boolean =>

@@ -1,10 +1,12 @@
 import { trusted } from 'mongoose'
-import { END_STEP, end, find, isBeingSent } from './chunk-end.ts'
+import { end, find, isBeingSent } from './chunk-end.ts'
 import { endPassed, endWaiting } from './chunk-leftover.ts'
 import { later } from './clock.ts'
 import type { Db } from './connect.ts'
 
 const ORPHAN_MS = 60_000
+/** Open chunks of a task looked at in one pass; more than are ever being sent at once. */
+const CANCEL_LOOK = 5000
 
 export async function expire(db: Db, limit: number): Promise<number> {
   const now = await db.clock.now()
@@ -38,7 +40,7 @@ export async function cancel(db: Db, taskId: string): Promise<number> {
   let cancelled = 0
   for (;;) {
     const now = await db.clock.now()
-    const rows = await find(db, { openTask: Number(taskId) }, 10 * END_STEP)
+    const rows = await find(db, { openTask: Number(taskId) }, CANCEL_LOOK)
     const idle = rows.filter((row) => !isBeingSent(row, now))
     const ended = await end(db, idle, { outcome: 'cancelled', state: 'done' }, now)
     cancelled += ended

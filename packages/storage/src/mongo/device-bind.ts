@@ -3,10 +3,10 @@ import { StoreDownError } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from './connect.ts'
 import { duplicatesOf } from './errors.ts'
-import { rawOf, slices, stored } from './rows.ts'
+import { insertAll, rawOf, slices, stored } from './rows.ts'
 import type { DeviceDoc } from './schemas.ts'
 
-const BIND_STEP = 1000
+const BIND_STEP = 500
 /** Racing bindings of one token meet in a unique index; who loses looks again. */
 const BIND_TRIES = 8
 /** Users that are known to exist are not written again; the set is emptied when it is this large. */
@@ -33,7 +33,7 @@ export async function addUsers(
   const fresh = [...keys].filter((key) => !known.has(key))
   if (fresh.length === 0) return
   const rows = fresh.map((_id) => ({ _id }))
-  await duplicatesOf(rawOf(db.users).insertMany(rows as never[], { ordered: false }))
+  await insertAll(db.users, rows)
   if (known.size > KNOWN_USERS) known.clear()
   for (const key of fresh) known.add(key)
 }

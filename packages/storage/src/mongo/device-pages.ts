@@ -1,6 +1,6 @@
 import type { DevicePage } from '@fanfare/core'
 import { trusted } from 'mongoose'
-import { fromCursor, toCursor } from '../sql/cursor.ts'
+import { fromCursor, toCursor } from '../cursor.ts'
 import type { Db } from './connect.ts'
 
 type Range = { channelId: string; after: string; upToId: string; limit: number }

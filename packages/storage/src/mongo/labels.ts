@@ -1,10 +1,10 @@
 import type { Label, LabelMember, LabelStore } from '@fanfare/core'
 import { trusted } from 'mongoose'
-import { fromCursor, toCursor } from '../sql/cursor.ts'
+import { fromCursor, toCursor } from '../cursor.ts'
 import type { Db } from './connect.ts'
 import { addUsers, userKey } from './device-bind.ts'
-import { duplicatesOf, isDuplicate } from './errors.ts'
-import { rawOf } from './rows.ts'
+import { isDuplicate } from './errors.ts'
+import { insertAll, rawOf } from './rows.ts'
 import type { LabelDoc, LabelMemberDoc } from './schemas.ts'
 
 export function labelStore(db: Db): LabelStore {
@@ -89,7 +89,7 @@ async function addMembers(db: Db, labelId: number, userIds: readonly string[]): 
   )
   const createdAt = await db.clock.now()
   const rows = users.map((userId) => ({ _id: userKey(labelId, userId), labelId, userId, createdAt }))
-  const met = await duplicatesOf(rawOf(db.labelMembers).insertMany(rows as never[], { ordered: false }))
+  const met = await insertAll(db.labelMembers, rows)
   await resize(db, labelId, rows.length - met.length)
 }
 

@@ -1,4 +1,5 @@
 import { type Model, type mongo, trusted } from 'mongoose'
+import { type Duplicate, duplicatesOf, onceMore } from './errors.ts'
 
 /**
  * The driver's collection of a model, for inserts and bulks: their documents are made whole by our own code, so casting
@@ -21,6 +22,20 @@ export async function byIdsInOrder<Doc extends { _id: number }, Item>(
     const row = byId.get(Number(id))
     return row && map(row)
   })
+}
+
+/** Documents of one insert. A server that is slow for a while still answers within the time-out of a connection. */
+const INSERT_STEP = 250
+
+/** Inserts in bulks of bounded size; answers those that met an existing key, by their place in the list. */
+export async function insertAll<Doc extends object>(model: Model<Doc>, rows: readonly Doc[]): Promise<Duplicate[]> {
+  const met: Duplicate[] = []
+  for (let from = 0; from < rows.length; from += INSERT_STEP) {
+    const step = rows.slice(from, from + INSERT_STEP) as mongo.OptionalUnlessRequiredId<Doc>[]
+    const found = await onceMore(() => duplicatesOf(rawOf(model).insertMany(step, { ordered: false })))
+    met.push(...found.map((duplicate) => ({ ...duplicate, index: duplicate.index + from })))
+  }
+  return met
 }
 
 /** A text as it comes back from the store: half a surrogate pair cannot be written as UTF-8. */

@@ -4,8 +4,7 @@ import { trusted } from 'mongoose'
 import { newRow } from './chunk-rows.ts'
 import { later } from './clock.ts'
 import type { Db } from './connect.ts'
-import { duplicatesOf, onceMore } from './errors.ts'
-import { rawOf } from './rows.ts'
+import { insertAll } from './rows.ts'
 import type { IdemDoc } from './schemas.ts'
 import { taskRow } from './task-rows.ts'
 
@@ -27,7 +26,7 @@ export async function create(db: Db, tasks: readonly NewTask[]): Promise<CreateR
   const rows = tasks.flatMap(({ task, chunks }) =>
     chunks.map((chunk) => newRow(task, chunk, { now, state: 'planned' })),
   )
-  if (rows.length > 0) await onceMore(() => duplicatesOf(rawOf(db.chunks).insertMany(rows, { ordered: false })))
+  await insertAll(db.chunks, rows)
   if (performance.now() - begun > COMMIT_WITHIN_MS) throw new StoreDownError('the chunks took too long to write')
   const results = await commit(db, tasks)
   await forget(db, refused(tasks, results))
@@ -42,7 +41,7 @@ async function commit(db: Db, tasks: readonly NewTask[]): Promise<CreateResult[]
     if (tries === KEY_TRIES) throw new StoreDownError('an idempotency key changes hands too often')
     const now = await db.clock.now()
     const rows = open.map(({ task }) => taskRow(task))
-    const met = await onceMore(() => duplicatesOf(rawOf(db.tasks).insertMany(rows, { ordered: false })))
+    const met = await insertAll(db.tasks, rows)
     const keys = met.flatMap(({ index, key }) => (key.includes('idem') ? (open[index] ?? []) : []))
     const found = await Promise.all(keys.map(({ task }) => ownerOf(db, task, now)))
     keys.forEach(({ index }, position) => {

@@ -2,8 +2,7 @@ import type { NewChunk, Task } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import { newRow } from './chunk-rows.ts'
 import type { Db } from './connect.ts'
-import { duplicatesOf } from './errors.ts'
-import { rawOf } from './rows.ts'
+import { insertAll, rawOf } from './rows.ts'
 import type { ChunkDoc } from './schemas.ts'
 import { OPEN_STATES, stepKey } from './task-rows.ts'
 
@@ -73,7 +72,7 @@ async function putRows(db: Db, step: PlanStep, { owner, attempt }: Attempt): Pro
     ...newRow(owner, chunk, { now, state: 'waiting' }),
     ...{ range: step.rangeIndex, attempt },
   }))
-  const met = await duplicatesOf(rawOf(db.chunks).insertMany(rows, { ordered: false }))
+  const met = await insertAll(db.chunks, rows)
   const replacements = met.flatMap(({ index }) => replacementOf(rows[index]))
   if (replacements.length > 0) await rawOf(db.chunks).bulkWrite(replacements, { ordered: false })
 }

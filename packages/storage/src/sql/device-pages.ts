@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { DevicePage } from '@fanfare/core'
-import { fromCursor, toCursor } from './cursor.ts'
+import { fromCursor, toCursor } from '../cursor.ts'
 import type { Db } from './db.ts'
 import { toJson, toKey } from './db.ts'
 

@@ -1,5 +1,5 @@
 import type { Label, LabelMember, LabelStore } from '@fanfare/core'
-import { fromCursor, toCursor } from './cursor.ts'
+import { fromCursor, toCursor } from '../cursor.ts'
 import type { Db } from './db.ts'
 import { toJson, toKey } from './db.ts'
 import type { Tables } from './tables.ts'

@@ -15,7 +15,8 @@ const MAKERS: Readonly<Record<FleetPlatform, (name: string) => NotifierBody>> = 
     name,
     provider: 'XIAOMIPUSH',
     certificate: `secret-of-${name}`,
-    packageName: 'org.example.demo',
+    // The simulator tells accounts apart by it.
+    packageName: packageOf(name),
     xiaomiPushSettings: { region: 'cn' },
   }),
   huawei: (name) => ({
@@ -45,6 +46,9 @@ const MAKERS: Readonly<Record<FleetPlatform, (name: string) => NotifierBody>> = 
     emailSettings: { host: 'smtp.example.org', port: 587, user: name, from: 'push@example.org' },
   }),
 }
+
+/** The Android package that a Xiaomi notifier of this name sends to. */
+export const packageOf = (name: string): string => `org.example.${name.replaceAll('-', '_')}`
 
 /** A service account of the project `name`, as Google's console would hand it out. */
 function serviceAccount(name: string): string {

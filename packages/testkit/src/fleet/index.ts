@@ -1,5 +1,5 @@
 export { countedOf, FleetApp, type TaskView } from './app.ts'
-export { type FleetPlatform, notifierBody } from './credentials.ts'
+export { type FleetPlatform, notifierBody, packageOf } from './credentials.ts'
 export { Fleet, type FleetOptions } from './fleet.ts'
 export { type HttpAnswer, type HttpCall, HttpClient } from './http.ts'
 export { FleetProcess, type ProcessOptions } from './process.ts'
