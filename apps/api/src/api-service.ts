@@ -48,7 +48,7 @@ export class ApiService {
   #listen({ host, port }: ApiConfig): Promise<void> {
     return new Promise((resolve, reject) => {
       const refuse = (error: NodeJS.ErrnoException) =>
-        reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} of ${host} is taken by another program`) : error)
+        reject(error.code === 'EADDRINUSE' ? taken(host, port, error) : error)
       this.#server.once('error', refuse)
       this.#server.listen(port, host, () => {
         this.#server.off('error', refuse)
@@ -86,3 +86,6 @@ export class ApiService {
     })
   }
 }
+
+const taken = (host: string, port: number, cause: Error): Error =>
+  new Error(`port ${port} of ${host} is taken by another program`, { cause })

@@ -61,14 +61,17 @@ Stop      Ctrl-C
 `
 }
 
+const NO_DATA = new Set(['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR', 'ENOENT', 'ENOSPC'])
+
 /** One sentence for what a user can mend; anything else is a bug and shows its stack. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError) return error.message
-  const { code, message, stack, port, path } = error as NodeJS.ErrnoException & { port?: number }
-  if (code === 'EADDRINUSE') return `Port ${port} is taken: stop what listens there or choose another with PORT=….`
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return `No right to write ${path ?? 'the data directory'}: choose another with FANFARE_DATA=….`
-  if (/redis/i.test(message ?? '')) return message
+  const { message, stack, path, cause } = error as NodeJS.ErrnoException
+  const code = (error as NodeJS.ErrnoException).code ?? (cause as NodeJS.ErrnoException | undefined)?.code ?? ''
+  if (code === 'EADDRINUSE') return `${message}: stop it, or choose another port with PORT=….`
+  if (NO_DATA.has(code))
+    return `The data directory cannot be used (${code} at ${path}): choose another with FANFARE_DATA=….`
+  if (/redis/i.test(message)) return message
   return stack ?? String(error)
 }
 
