@@ -20,8 +20,6 @@ export const api: Scenario = {
   run,
 }
 
-/** Pushes that a process serves before the point kills it, at most. */
-const MOST_BEFORE_KILL = 60
 const CRASH_WITHIN_MS = 20_000
 
 async function run(options: Options): Promise<Figures> {
@@ -49,7 +47,8 @@ async function killAtPoints(setup: Setup, plan: KillPlan, points: Set<string>): 
   await until('the API passes its first points', () => (points.size > 0 ? true : undefined))
   for (let index = 1; index <= plan.kills; index++) {
     const point = [...points].sort()[index % points.size] ?? ''
-    const after = 1 + Math.floor(setup.random() * MOST_BEFORE_KILL)
+    // At most the share of pushes that one kill frees.
+    const after = 1 + Math.floor((setup.random() * setup.count) / plan.kills)
     await endOf(await restartWith(setup, { point, after }, points))
     plan.count()
     progress(`kill ${index} of ${plan.kills} at ${point}`)

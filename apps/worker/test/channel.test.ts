@@ -119,7 +119,7 @@ describe('a store that is away', () => {
     }
     const { store } = rig
     const chunks = { ...store.chunks, claim: guard(store.chunks.claim), write: guard(store.chunks.write) }
-    const devices = { ...store.devices, byIds: guard(store.devices.byIds) }
+    const devices = { ...store.devices, tokens: guard(store.devices.tokens) }
     await rig.worker({ store: { ...store, chunks, devices } }, { leaseMs: 10_000, lockMs: 10_000 })
     rig.simulator.settings.latencyMs = 50
     const tasks = await pushes(channel, tokens('ok-store', 600))

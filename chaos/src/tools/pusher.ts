@@ -15,6 +15,8 @@ export type PusherOptions = {
 const GIVE_UP_MS = 180_000
 const RETRY_MS = { first: 50, most: 500 }
 const TICK_MS = 10
+/** Customers that wait for an answer at once: an API that is away must not be met by a storm when it returns. */
+const MAX_OPEN = 128
 
 /**
  * A patient customer: one push per user at an even pace, each with an Idempotency-Key, repeated until it is answered
@@ -37,10 +39,13 @@ export class Pusher {
   async #run(): Promise<void> {
     const { count, perSec, upTo } = this.#options
     const perTick = Math.max(1, Math.round((perSec * TICK_MS) / 1000))
-    const open: Promise<void>[] = []
+    const open = new Set<Promise<void>>()
     while (this.#next < count) {
       const due = Math.min(count, this.#next + perTick, upTo?.() ?? count)
-      while (this.#next < due) open.push(this.#push(this.#next++))
+      while (this.#next < due && open.size < MAX_OPEN) {
+        const push = this.#push(this.#next++).finally(() => open.delete(push))
+        open.add(push)
+      }
       await sleep(TICK_MS)
     }
     await Promise.all(open)

@@ -1,5 +1,5 @@
 import type { SimulatorClient } from '@fanfare/simulator'
-import { type Fleet, FleetApp, type FleetPlatform, seedDevices, type TaskView } from '@fanfare/testkit'
+import { type Fleet, FleetApp, type FleetPlatform, packageOf, seedDevices, type TaskView } from '@fanfare/testkit'
 
 export type CaseResult = { held: boolean } & Record<string, unknown>
 /** One row of reliability.md §2E, run against a fleet and the simulator. */
@@ -45,7 +45,7 @@ export class Lab {
 
 type TenantFacts = TenantOptions & { name: string; channelId: string; lab: Lab }
 
-/** One app of a lab. Its notifier's name is its account at FCM (the project) and its secret at Xiaomi. */
+/** One app of a lab. Its notifier's name is the project at FCM, and names the package at Xiaomi. */
 export class Tenant {
   readonly app: FleetApp
   readonly name: string
@@ -121,7 +121,7 @@ export class Tenant {
 
   /** What the simulator calls this credential. */
   get account(): string {
-    return this.#facts.platform === 'xiaomi' ? `secret-of-${this.name}` : this.name
+    return this.#facts.platform === 'xiaomi' ? packageOf(this.name) : this.name
   }
 
   /** Devices that are still live. */

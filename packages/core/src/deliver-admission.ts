@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Breaker } from './breaker.ts'
-import type { Limiter, Permit } from './ports.ts'
+import type { Limiter, Permit, PermitAsk } from './ports.ts'
 import type { Channel, Lane, Pusher } from './types.ts'
 
 /** Leave to send to `members`. Exactly one of `answered` and `unused` is called, once. */
@@ -25,6 +25,7 @@ const MOST_WAITS = 10
 /** A channel that has not proved itself lets few requests start; the others look again when one is answered. */
 const COLD_WAIT_MS = 250
 const COLD_AFTER_MS = 100
+const NO_LIMITER_AFTER_MS = 500
 /** A permit for as many as the account allows in this time is worth a request of its own. */
 const LEAST_MS = 20
 const LONG_WINDOW_MS = 10_000
@@ -60,7 +61,7 @@ export class Admission {
     }
     if (requests === 0) return { afterMs: COLD_AFTER_MS }
     const ask = askFor(channel, Math.min(members, requests * pusher.batchSize), pusher.batchSize)
-    const permit = await this.#limiter.take(channel, { ...ask, lane: wish.lane, begun: wish.begun === true })
+    const permit = await this.#take(channel, { ...ask, lane: wish.lane, begun: wish.begun === true })
     if ('afterMs' in permit) this.#breaker.left(channel.id, requests)
     if ('afterMs' in permit) return { afterMs: permit.afterMs, limited: true }
     return this.#leave(channel, pusher, { permit, requests, members })
@@ -68,6 +69,15 @@ export class Admission {
 
   #mayWait(channel: Channel): boolean {
     return (this.#waiting.get(`${channel.id}:bulk`) ?? 0) < WAITERS.bulk
+  }
+
+  /** A limit is not exceeded for want of a limiter: what cannot be asked is denied. */
+  async #take(channel: Channel, ask: PermitAsk): Promise<Permit | { afterMs: number }> {
+    try {
+      return await this.#limiter.take(channel, ask)
+    } catch {
+      return { afterMs: NO_LIMITER_AFTER_MS }
+    }
   }
 
   #leave(channel: Channel, pusher: Pusher, given: { permit: Permit; requests: number; members: number }): Leave {

@@ -1,4 +1,5 @@
 import { MAX_STARTS } from './backoff.ts'
+import { NO_BINDING } from './chunks-of-users.ts'
 import { type Leave, mostMembers } from './deliver-admission.ts'
 import type { Hold } from './deliver-held.ts'
 import type { Again, ChunkWork, DeliverKit, Target } from './deliver-kit.ts'
@@ -10,6 +11,9 @@ import { VendorCall } from './deliver-vendor.ts'
 const MAX_IN_FLIGHT = 200
 export const WINDOW = 100
 const PAUSED_AFTER_MS = 5000
+const PAUSED_SPACING_MS = 20
+
+const DEAD = 'bad device token'
 
 /** Sends one claimed chunk: window after window, each marked before it is sent (reliability.md §3.2). */
 export class ChunkRun {
@@ -72,15 +76,13 @@ export class ChunkRun {
   /** The members to send to with their tokens as they are now; those whose device went are recorded as such. */
   async #targets(): Promise<Target[]> {
     const { members } = this.#work.claimed.chunk
-    const devices = await this.#kit.devices(this.#indices.map((index) => members[index]?.deviceId ?? ''))
+    const ids = this.#indices.map((index) => members[index]?.deviceId ?? '')
+    const tokens = await this.#kit.tokens(ids)
     const targets: Target[] = []
     for (const [place, index] of this.#indices.entries()) {
-      const device = devices[place]
-      if (device?.live) targets.push({ index, device })
-      else
-        this.#ledger.add({
-          write: device ? [index, 'invalid', 'bad device token'] : [index, 'rejected', 'no push binding'],
-        })
+      const token = tokens[place]
+      if (token) targets.push({ index, id: ids[place] ?? '', token })
+      else this.#ledger.add({ write: token === null ? [index, 'invalid', DEAD] : [index, 'rejected', NO_BINDING] })
     }
     return targets
   }
@@ -91,7 +93,7 @@ export class ChunkRun {
     while (sent < targets.length && (await this.#goesOn())) {
       const leave = await this.#permitted(targets.length - sent)
       if (!leave) break
-      const piece = targets.slice(sent, sent + leave.members)
+      const piece = targets.slice(sent, sent + Math.min(leave.members, this.#mostMembers()))
       if (!(await this.#mark(piece))) {
         leave.unused()
         break
@@ -124,7 +126,8 @@ export class ChunkRun {
     }
     const { task } = this.#work.claimed
     const { rate } = this.#kit.watch.of(task)
-    const waitMs = rate ? await this.#kit.taskRate(task.id, rate, Math.min(wanted, leave.members)) : 0
+    const members = Math.min(wanted, leave.members, this.#mostMembers())
+    const waitMs = rate ? await this.#kit.taskRate(task.id, rate, members) : 0
     if (waitMs === 0) return leave
     leave.unused()
     this.#stop = { afterMs: waitMs }
@@ -134,13 +137,23 @@ export class ChunkRun {
   async #nextLeave(wanted: number): Promise<Leave | Again> {
     const first = this.#leave
     this.#leave = undefined
-    const most = this.#mostMembers()
-    // More may have been taken before the claim than this chunk needs: a retry, the last chunk of a plan.
-    if (first) return cutTo(Math.min(wanted, most), first)
+    const members = Math.min(wanted, this.#mostMembers())
+    // Taken before it was known how many members are left (a retry, the last chunk of a plan): the rest goes back. To
+    // give all of it back and ask anew would leave the permits of a limited account unused for their turn.
+    if (first && !this.#isTooSmall(first, members)) return cutTo(members, first)
+    first?.unused()
     const channel = (await this.#kit.channels.get(this.#work.channel.id)) ?? this.#work.channel
-    if (channel.pausedFor !== undefined) return { afterMs: this.#kit.parking.slot(channel.id, PAUSED_AFTER_MS, 20) }
-    const wish = { members: Math.min(wanted, most), lane: this.#work.claimed.chunk.lane, begun: true }
-    return this.#kit.admission.ask(channel, this.#work.pusher, wish)
+    if (channel.pausedFor !== undefined) {
+      return { afterMs: this.#kit.parking.slot(channel.id, PAUSED_AFTER_MS, PAUSED_SPACING_MS) }
+    }
+    const { lane } = this.#work.claimed.chunk
+    return this.#kit.admission.ask(channel, this.#work.pusher, { members, lane, begun: true })
+  }
+
+  /** A single push to several members of a batch vendor: one request for all of them, not one for the first. */
+  #isTooSmall(first: Leave, members: number): boolean {
+    const { pusher, probe, claimed } = this.#work
+    return !probe && claimed.chunk.lane === 'single' && pusher.batchSize > 1 && first.members < members
   }
 
   #mostMembers(): number {

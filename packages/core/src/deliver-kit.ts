@@ -10,7 +10,7 @@ import type { TaskWatch } from './deliver-watch.ts'
 import type { Log } from './ports.ts'
 import type { Recorder } from './recorder.ts'
 import type { Claimed } from './store-ledger.ts'
-import type { Channel, Device, Pusher } from './types.ts'
+import type { Channel, Pusher } from './types.ts'
 
 /** Run the job again after so long. */
 export type Again = { afterMs: number }
@@ -25,10 +25,12 @@ export type ChunkWork = {
   /** Taken before the claim, for the first members. */
   /** Absent: it was claimed while it waits for its first permit. */
   leave: Leave | undefined
+  /** The channel is paused: one request finds out whether it works again. */
+  probe: boolean
   signal: AbortSignal
 }
-/** A member of the chunk and the device it is reached at. */
-export type Target = { index: number; device: Device }
+/** A member of the chunk: its device and the token that reaches it now. */
+export type Target = { index: number; id: string; token: string }
 
 /** What the parts of a delivery share over one process. */
 export type DeliverKit = {
@@ -44,8 +46,11 @@ export type DeliverKit = {
   log: Log
   leaseMs: number
   retry: Backoff
-  devices(ids: readonly string[]): Promise<(Device | undefined)[]>
+  /** As `DeviceStore.tokens`. */
+  tokens(ids: readonly string[]): Promise<readonly (string | null | undefined)[]>
   taskRate(taskId: string, rate: number, members: number): Promise<number>
+  /** The channel's pusher as it is now: a change of the channel retires the one before. */
+  pusher(channel: Channel): Promise<Pusher>
   slowDown(channel: Channel, afterMs: number): void
   chunkDone(claimed: Claimed): void
   stopping(): boolean

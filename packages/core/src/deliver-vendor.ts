@@ -4,7 +4,7 @@ import type { Again, ChunkWork, DeliverKit, Target } from './deliver-kit.ts'
 import type { ChunkLedger } from './deliver-ledger.ts'
 import { ambiguous, batchIdOf, judge } from './deliver-outcome.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
-import type { Batch, Device, PushResult } from './types.ts'
+import type { Batch, PushResult } from './types.ts'
 
 /** Where the vendor names no time. */
 const BUSY_AFTER_MS = 5000
@@ -33,7 +33,8 @@ export class VendorCall {
     }
     try {
       await this.#kit.at?.('before-send')
-      const results = await this.#work.pusher.push(this.#batch(piece), this.#work.signal)
+      const pusher = await this.#kit.pusher(this.#work.channel)
+      const results = await pusher.push(this.#batch(piece), this.#work.signal)
       answer()
       await this.#kit.at?.('after-send')
       await this.#take(piece, results)
@@ -51,7 +52,7 @@ export class VendorCall {
       taskId: task.id,
       expiresAt: task.expiresAt,
       message: task.message,
-      members: piece.map(({ device: { id, token } }) => ({ id, token, deliveryId: `${task.id}-${id}` })),
+      members: piece.map(({ id, token }) => ({ id, token, deliveryId: `${task.id}-${id}` })),
     }
   }
 
@@ -61,11 +62,11 @@ export class VendorCall {
     const byId = inOrder ? undefined : new Map(results.map((result) => [result.id, result]))
     const suspects: SuspectToken[] = []
     let sent = 0
-    for (const [place, { index, device }] of piece.entries()) {
-      const result = byId ? byId.get(device.id) : results[place]
-      this.#ledger.add(judge(index, result, claimed.task.onUnknown))
+    for (const [place, target] of piece.entries()) {
+      const result = byId ? byId.get(target.id) : results[place]
+      this.#ledger.add(judge(target.index, result, claimed.task.onUnknown))
       if (result?.outcome === 'sent') sent++
-      if (result?.outcome === 'invalid') suspects.push(suspectOf(device, result))
+      if (result?.outcome === 'invalid') suspects.push(suspectOf(target, result))
       if (result?.outcome === 'deferred' && result.busy) this.#kit.slowDown(channel, result.afterMs ?? BUSY_AFTER_MS)
     }
     this.#kit.gate.judge(channel, suspects, sent)
@@ -103,12 +104,12 @@ export class VendorCall {
   }
 }
 
-const isFor = (target: Target, result: PushResult | undefined): boolean => target.device.id === result?.id
+const isFor = (target: Target, result: PushResult | undefined): boolean => target.id === result?.id
 
 /** Whether the vendor processed it, so that the channel's credentials work. */
 const isAnswer = (result: PushResult): boolean =>
   result.outcome === 'sent' || result.outcome === 'invalid' || result.outcome === 'rejected'
 
-function suspectOf({ id, token }: Device, result: PushResult & { outcome: 'invalid' }): SuspectToken {
+function suspectOf({ id, token }: Target, result: PushResult & { outcome: 'invalid' }): SuspectToken {
   return { id, token, ...(result.since && { since: result.since }), ...(result.gated && { gated: true }) }
 }

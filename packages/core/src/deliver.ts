@@ -18,7 +18,7 @@ import { ChannelError } from './pusher-errors.ts'
 import { Recorder } from './recorder.ts'
 import type { Store } from './store.ts'
 import type { Claimed } from './store-ledger.ts'
-import type { Channel, ChunkRef, Device, Lane, Pusher } from './types.ts'
+import type { Channel, ChunkRef, Lane, Pusher } from './types.ts'
 
 export type DeliverJob = ChunkRef & { channelId: string; lane: Lane }
 
@@ -43,6 +43,8 @@ const STORE_AWAY_AFTER_MS = 1000
 const PAUSED_AFTER_MS = 1000
 const PAUSED_SPACING_MS = 2
 const REFUSED_AFTER_MS = 2000
+/** Where Redis cannot be asked about a task's own rate. */
+const NO_RATE_AFTER_MS = 500
 /** More ids than this are read in a call of their own. */
 const SHARED_READ = 50
 /** Claims of one tick share a write; SQL stores have one writer anyway. */
@@ -57,13 +59,13 @@ export class Deliverer {
   readonly #options: DeliverOptions
   readonly #finisher: Finisher
   readonly #claims = new Map<number, Batcher<ChunkRef, Claimed | undefined>>()
-  readonly #reads: Batcher<string, Device | undefined>
+  readonly #reads: Batcher<string, string | null | undefined>
   readonly #slowUntil = new Map<string, number>()
   #stopping = false
 
   constructor(options: DeliverOptions) {
     this.#options = options
-    this.#reads = new Batcher((ids) => options.store.devices.byIds(ids), { maxItems: 500, inFlight: 2 })
+    this.#reads = new Batcher((ids) => options.store.devices.tokens(ids), { maxItems: 500, inFlight: 2 })
     this.#finisher = new Finisher(options.store, options.log)
     this.kit = this.#makeKit()
   }
@@ -114,7 +116,7 @@ export class Deliverer {
     const leave = 'afterMs' in answer ? undefined : answer
     const claimed = await this.#claim(job, pusher.batchSize, leave)
     if (!claimed) return undefined
-    return new ChunkRun(this.kit, { claimed, channel, pusher, leave, signal }).run()
+    return new ChunkRun(this.kit, { claimed, channel, pusher, leave, probe, signal }).run()
   }
 
   async #open(channel: Channel): Promise<Pusher | undefined> {
@@ -129,7 +131,9 @@ export class Deliverer {
 
   /** Before the claim, so that a push that must wait costs no write. */
   async #leave(channel: Channel, pusher: Pusher, ask: { lane: Lane; probe: boolean }): Promise<Leave | Denied> {
-    const members = ask.probe || ask.lane !== 'bulk' ? 1 : mostMembers(pusher)
+    // How many members a single push has is known after the claim; one request takes them all where requests count.
+    const perRequest = pusher.batchSize > 1 && channel.limits.unit === 'request'
+    const members = perRequest || (ask.lane === 'bulk' && !ask.probe) ? mostMembers(pusher) : 1
     const leave = await this.kit.admission.ask(channel, pusher, { members, lane: ask.lane })
     // The limiter gives each asker an instant of its own, and permits wait for whoever comes later.
     if (!('afterMs' in leave) || channel.limits.rate > 0) return leave
@@ -183,8 +187,8 @@ export class Deliverer {
     })
   }
 
-  async #devices(ids: readonly string[]): Promise<(Device | undefined)[]> {
-    if (ids.length > SHARED_READ) return this.#options.store.devices.byIds(ids)
+  async #tokens(ids: readonly string[]): Promise<(string | null | undefined)[]> {
+    if (ids.length > SHARED_READ) return this.#options.store.devices.tokens(ids)
     return Promise.all(ids.map((id) => this.#reads.add(id)))
   }
 
@@ -217,8 +221,9 @@ export class Deliverer {
       held: new Heartbeat(recorder, leaseMs),
       watch: new TaskWatch(store),
       retry: this.#options.retry ?? RETRY,
-      devices: (ids) => this.#devices(ids),
-      taskRate: (taskId, rate, members) => taskRate.take(taskId, rate, members),
+      tokens: (ids) => this.#tokens(ids),
+      pusher: async (channel) => this.#options.pushers.for((await channels.get(channel.id)) ?? channel),
+      taskRate: (taskId, rate, members) => taskRate.take(taskId, rate, members).catch(() => NO_RATE_AFTER_MS),
       slowDown: (channel, afterMs) => this.#slowDown(channel, afterMs),
       chunkDone: (claimed) => this.#chunkDone(claimed),
       stopping: () => this.#stopping,

@@ -8,7 +8,7 @@ import type { Store } from './store.ts'
 import type { Channel, Device, Outcome, Pusher, PushResult, Task } from './types.ts'
 
 /** The longest pause between two questions to the limiter while a synchronous push waits for its permit. */
-const PERMIT_STEP_MS = 100
+const PERMIT_STEP_MS = 1000
 
 export type PushNowContext = {
   store: Pick<Store, 'devices' | 'channels' | 'tasks' | 'chunks'>

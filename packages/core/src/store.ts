@@ -72,6 +72,8 @@ export interface DeviceStore {
   /** Which of the users exist: a user exists from the first binding or label membership (also after unbinding). */
   usersExist(asked: readonly { appId: string; userId: string }[]): Promise<boolean[]>
   byIds(ids: readonly string[]): Promise<(Device | undefined)[]>
+  /** The tokens alone, for whoever sends: null where a vendor called it dead, undefined where there is no device. */
+  tokens(ids: readonly string[]): Promise<(string | null | undefined)[]>
   /** Marks devices dead, each only if it still has this token and was not bound again after `since`. Answers how many. */
   markInvalid(tokens: readonly InvalidToken[]): Promise<number>
   /**

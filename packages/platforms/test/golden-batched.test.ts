@@ -1,10 +1,23 @@
 import { describe, expect, it } from '@jest/globals'
 import { letterOf, mailFor } from '../src/email/payload.ts'
+import {
+  ANDROID,
+  ANDROID_NOTIFICATION,
+  HARMONY_BADGE,
+  HARMONY_CLICK,
+  HARMONY_NOTIFICATION,
+  HARMONY_OPTIONS,
+  NOTIFICATION,
+  REQUEST,
+} from '../src/huawei/fields.ts'
 import { harmonyBody } from '../src/huawei/harmony.ts'
 import { huaweiBody } from '../src/huawei/payload.ts'
 import { wecomBody } from '../src/wecom/payload.ts'
 import { goldenFiles } from './golden.ts'
 
+const HARMONY = [HARMONY_NOTIFICATION, HARMONY_BADGE, HARMONY_CLICK, HARMONY_OPTIONS]
+/** Second names of fields, and one that wire-api.md does not name. */
+const ALIASES = new Set(['fastAppTarget', 'ttl'])
 const CONTEXT = { taskId: '42', ttlMs: 3600_000 }
 const join = ({ before, after }: { before: string; after: string }, targets: string): unknown =>
   JSON.parse(before + targets + after)
@@ -28,5 +41,14 @@ describe('golden files', () => {
     const from = { name: 'Fanfare', address: 'news@example.com' }
     const member = { id: '1', token: 'u1@example.com', deliveryId: '42-1' }
     expect(mailFor(member, letterOf(message, from), from)).toEqual(expected)
+  })
+})
+
+describe('golden files hold every field', () => {
+  const tables = { huawei: [REQUEST, NOTIFICATION, ANDROID, ANDROID_NOTIFICATION], harmonyOS: HARMONY }
+  it.each(Object.entries(tables))('of %s', (name, fields) => {
+    const texts = goldenFiles('huawei').map(({ message }) => JSON.stringify(message[name as 'huawei'] ?? {}))
+    const missing = fields.flat().filter(([from]) => !texts.some((text) => text.includes(`"${from}":`)))
+    expect(missing.map(([from]) => from).filter((from) => !ALIASES.has(from))).toEqual([])
   })
 })

@@ -13,9 +13,3 @@ export function goldenFiles(vendor: string, prefix = ''): Golden[] {
     return { ...golden, file, context: golden.context ?? {} }
   })
 }
-
-/** All names in a message object of a golden file, `message.android.notification` becoming one path each. */
-export function pathsIn(value: unknown, path = ''): string[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path]
-  return Object.entries(value).flatMap(([name, inner]) => pathsIn(inner, path === '' ? name : `${path}.${name}`))
-}

@@ -111,6 +111,20 @@ describe('verdicts of Huawei v3', () => {
     await expect(pushV3('refused-1', 'refused-2')).rejects.toThrow(ChannelError)
   })
 
+  it.each(['disableSendHuaweiMsgBecauseOfPenalty', 'appinfoError', 'noRightToSend', 'noPushTypeRight'])(
+    '%s of all tokens is a channel error, and no token is dead',
+    async (reason) => {
+      await expect(pushV3(`code-${reason}`)).rejects.toThrow(ChannelError)
+    },
+  )
+
+  it.each(['countryNotSupport', 'atomicUnable', 'differentImgVerifyPolicy', 'notSupportPlayVoice'])(
+    '%s is rejected and the token kept',
+    async (reason) => {
+      expect(await pushV3(`code-${reason}`)).toMatchObject([{ outcome: 'rejected', reason }])
+    },
+  )
+
   it('reads reasons that stand in blanks, as in the official sample', () => {
     const msg = '{"success":0,"failure":1,"illegalTokens":{" tokenFormatError ":["x"]}}'
     const { listed } = answer(200, { code: '80100000', msg })

@@ -130,8 +130,9 @@ if holdMs > 0 then stop = math.max(stop, now + holdMs) end
 local limit = math.max(1, math.floor(rate * factor))
 local unitMs = window / limit
 local block, sliver = math.ceil(limit / 20), math.ceil(limit / 100)
--- Bulk is spread: a block costs its share of the window before the next; who comes late may take that much more.
-local tolerance = window / 10
+-- Bulk is spread: a block costs its share of the window before the next (a little less, so that the permits and not the
+-- pace are what limits); who comes late may take that much more.
+local tolerance, paceMs = window / 10, unitMs * 0.95
 if tat == 0 then tat = now end
 
 local function freeAt(missing)
@@ -163,7 +164,7 @@ local function bulkSlot(units, slots)
 end
 local function grant(units)
   used = used + units
-  tat = math.max(tat, now - tolerance) + units * unitMs
+  tat = math.max(tat, now - tolerance) + units * paceMs
   return units
 end
 local function serveSingle(units, least, id)
@@ -203,7 +204,7 @@ for i = 1, askCount do
   local result
   if kind == 'single' then result = serveSingle(units, least, id)
   else result = serveBulk(units, least, id, kind == 'begun' and begun or slots) end
-  if result > 0 then leased = leased + result else result = math.min(-1, math.floor(result)) end
+  if result > 0 then leased = leased + result else result = math.min(-1, math.ceil(result)) end
   answer[i + 1] = result
   position = position + 3
 end

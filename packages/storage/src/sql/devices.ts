@@ -11,6 +11,7 @@ export function deviceStore(db: Db): DeviceStore {
     ofUsers: (asked) => db.read(() => ofUsers(db, asked)),
     usersExist: (asked) => db.read(() => usersExist(db, asked)),
     byIds: (ids) => db.read(() => byIds(db, ids)),
+    tokens: (ids) => db.read(() => tokens(db, ids)),
     markInvalid: (tokens) => markInvalid(db, tokens),
     page: (range) => db.read(() => page(db, range)),
     labelPage: (range) => db.read(() => labelPage(db, range)),
@@ -38,6 +39,9 @@ const OF_USERS = `
   cross join devices d on d.app = j.value ->> 0 and d.user = j.value ->> 1 and d.live = 1`
 const BY_IDS = `
   select json_group_array(${COLUMNS}) from json_each(?) j cross join devices d on d.id = j.value`
+/** In the order asked: the token, 0 where it is dead, null where there is no device. */
+const TOKENS = `
+  select json_group_array(iif(d.live, d.token, d.live)) from json_each(?) j left join devices d on d.id = j.value`
 const USERS_EXIST = `
   select json_group_array(j.key) from json_each(?) j
   cross join users u on u.app = j.value ->> 0 and u.user = j.value ->> 1`
@@ -61,6 +65,11 @@ function byIds(db: Db, ids: readonly string[]): (Device | undefined)[] {
   const rows = db.json<DeviceRow[]>(BY_IDS, [JSON.stringify(ids.map(toKey))])
   const byId = new Map(rows.map((row) => [String(row[0]), toDevice(row)]))
   return ids.map((id) => byId.get(id))
+}
+
+function tokens(db: Db, ids: readonly string[]): (string | null | undefined)[] {
+  const found = db.json<(string | 0 | null)[]>(TOKENS, [JSON.stringify(ids.map(toKey))])
+  return found.map((token) => (token === 0 ? null : (token ?? undefined)))
 }
 
 function unbind(

@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Channel, Lane, Limiter, Permit } from '@fanfare/core'
+import { type RedisService, startRedis } from '@fanfare/testkit'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { Redis } from 'ioredis'
+import { openLimiter } from '../src/index.ts'
+import { type Asker, channelWith, runLoad, unitsOf } from './limiter-load.ts'
+
+let service: RedisService
+let limiters: Limiter[]
+
+beforeAll(async () => {
+  service = await startRedis()
+  limiters = [1, 2, 3].map(() => openLimiter(service.url))
+  await sleep(1100)
+})
+afterAll(async () => {
+  await Promise.all(limiters.map((limiter) => limiter.close()))
+  await service.stop()
+})
+
+const limiter = (): Limiter => limiters[0] as Limiter
+const take = (channel: Channel, units = 1, lane: Lane = 'single', from = limiter()) =>
+  from.take(channel, { units, least: units, lane })
+
+async function permit(channel: Channel, units = 1, lane: Lane = 'single'): Promise<Permit> {
+  const got = await take(channel, units, lane)
+  if ('afterMs' in got) throw new Error(`denied for ${got.afterMs} ms`)
+  return got
+}
+
+/** The wait of a denied asker; 0 where it got its permit. */
+async function waitOf(channel: Channel, units = 1, lane: Lane = 'single', from = limiter()): Promise<number> {
+  const got = await take(channel, units, lane, from)
+  return 'afterMs' in got ? got.afterMs : 0
+}
+
+describe('the rate', () => {
+  it('changes within a second, up and down', async () => {
+    const channel = channelWith({ rate: 20, perMs: 1000 })
+    const askers = limiters.map((one): Asker => ({ limiter: one, lane: 'bulk', units: 100 }))
+    await runLoad({ channel, askers, forMs: 500, latencyMs: 5 })
+    const faster = { ...channel, limits: { ...channel.limits, rate: 400 }, updatedAt: new Date(Date.now() + 1) }
+    const slower = { ...channel, updatedAt: new Date(Date.now() + 2) }
+    await runLoad({ channel: faster, askers, forMs: 1000, latencyMs: 5 })
+    const fast = await runLoad({ channel: faster, askers, forMs: 1000, latencyMs: 5 })
+    expect(unitsOf(fast)).toBeGreaterThan(200)
+    await runLoad({ channel: slower, askers, forMs: 1000, latencyMs: 5 })
+    const slow = await runLoad({ channel: slower, askers, forMs: 1000, latencyMs: 5 })
+    expect(unitsOf(slow)).toBeLessThanOrEqual(22)
+  })
+
+  it('that was changed holds at once also for processes that have not read it yet', async () => {
+    const channel = channelWith({ rate: 20, perMs: 60_000 })
+    await permit(channel)
+    await permit({ ...channel, limits: { ...channel.limits, rate: 5 }, updatedAt: new Date(Date.now() + 1) })
+    const got = await (limiters[1] as Limiter).take(channel, { units: 20, least: 1, lane: 'single' })
+    expect(got).toMatchObject({ units: 3 })
+  })
+
+  it('is nothing while the vendor wants a rest, then half, then more', async () => {
+    const channel = channelWith({ rate: 200, perMs: 200 })
+    const startedAt = performance.now()
+    await Promise.all(Array.from({ length: 20 }, () => limiter().slowDown(channel, 400)))
+    const askers = limiters.map((one): Asker => ({ limiter: one, lane: 'bulk', units: 50 }))
+    const arrivals = await runLoad({ channel, askers, forMs: 1500, latencyMs: 5 })
+    expect((arrivals[0]?.at ?? 0) - startedAt).toBeGreaterThanOrEqual(399)
+    const firstWindow = arrivals.filter(({ at }) => at < startedAt + 600)
+    const lastWindow = arrivals.filter(({ at }) => at >= startedAt + 1200 && at < startedAt + 1400)
+    expect(unitsOf(firstWindow)).toBeLessThanOrEqual(106)
+    expect(unitsOf(firstWindow)).toBeGreaterThan(10)
+    expect(unitsOf(lastWindow)).toBeLessThanOrEqual(125)
+  })
+
+  it('is unlimited where it is 0, without Redis', async () => {
+    const alone = openLimiter('redis://127.0.0.1:1')
+    const channel = channelWith({ rate: 0 })
+    const got = await alone.take(channel, { units: 1000, least: 1, lane: 'bulk' })
+    expect(got).toMatchObject({ units: 1000 })
+    await alone.slowDown(channel, 200)
+    expect(await waitOf(channel, 1, 'bulk', alone)).toBeGreaterThan(100)
+    await alone.close()
+  })
+})
+
+describe('Redis', () => {
+  it('that does not answer means: denied', async () => {
+    const alone = openLimiter('redis://127.0.0.1:1', { answerMs: 100 })
+    expect(await waitOf(channelWith({}), 1, 'single', alone)).toBeGreaterThanOrEqual(500)
+    await alone.close()
+  })
+
+  it('that lost its memory gives nobody a second window', async () => {
+    const lost = await startRedis()
+    const [one, other] = [openLimiter(lost.url), openLimiter(lost.url)]
+    const client = new Redis(lost.url)
+    await sleep(1100)
+    const short = channelWith({ rate: 10, perMs: 1000 })
+    const long = channelWith({ rate: 10, perMs: 4000 })
+    expect(await waitOf(short, 10, 'single', one)).toBe(0)
+    expect(await waitOf(long, 10, 'single', one)).toBe(0)
+    await client.flushall()
+    expect(await waitOf(short, 1, 'single', other)).toBeGreaterThan(900)
+    expect(await waitOf(long, 1, 'single', other)).toBeGreaterThan(900)
+    await sleep(1100)
+    expect(await waitOf(short, 1, 'single', other)).toBe(0)
+    expect(await waitOf(long, 1, 'single', other)).toBeGreaterThan(1500)
+    client.disconnect()
+    await Promise.all([one.close(), other.close()])
+    await lost.stop()
+  })
+})
