@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { onPath } from '../files.ts'
@@ -108,18 +108,20 @@ function readyLine(child: ChildProcess, exited: Promise<Exit>, options: ProcessO
   const lines = createInterface({ input: child.stdout as Readable })
   const withinMs = options.readyWithinMs ?? 20_000
   return new Promise((resolve, reject) => {
-    const fail = (why: string) => reject(new Error(`${options.name} ${why}\n${logTail(options.logFile)}`))
-    const timer = setTimeout(() => fail(`was not ready within ${withinMs} ms`), withinMs)
-    void exited.then(({ code, signal }) => {
+    let settled = false
+    const settle = (end: () => void) => {
+      if (settled) return
+      settled = true
       clearTimeout(timer)
-      fail(`ended before it was ready (${signal ?? code})`)
-    })
+      end()
+    }
+    const fail = (why: string) => settle(() => reject(new Error(`${options.name} ${why}\n${logTail(options.logFile)}`)))
+    const timer = setTimeout(() => fail(`was not ready within ${withinMs} ms`), withinMs)
+    void exited.then(({ code, signal }) => fail(`ended before it was ready (${signal ?? code})`))
     child.once('error', (error) => fail(error.message))
     lines.on('line', (line) => {
       const ready = parseReady(line)
-      if (!ready) return
-      clearTimeout(timer)
-      resolve(ready)
+      if (ready) settle(() => resolve(ready))
     })
   })
 }
@@ -130,6 +132,8 @@ function parseReady(line: string): ReadyLine | undefined {
   return value.ready === true ? (value as ReadyLine) : undefined
 }
 
+/** The last words of a process; its directory may be gone where it ended after the fleet was closed. */
 function logTail(file: string): string {
+  if (!existsSync(file)) return ''
   return readFileSync(file, 'utf8').split('\n').slice(-15).join('\n')
 }
