@@ -20,7 +20,7 @@ const MOST_FAILURES = 5
 const COLD_IN_FLIGHT = 4
 const SUSPECT_IN_FLIGHT = 1
 /** A refusal comes fast: a channel that was silent for so long is slow, not refused. */
-const COLD_MS = 500
+const COLD_MS = 3000
 const PROBE_EVERY_MS = 60_000
 const REFUSED = 'credentials refused: '
 const QUOTA = 'daily quota used up until '

@@ -19,24 +19,33 @@ const MALFORMED: Verdict = { is: 'invalid', reason: 'malformed token' }
 /** One result per member, see `Pusher.push`. A token that stands twice is sent once. */
 export async function pushBatched(push: BatchedPush): Promise<PushResult[]> {
   const { members } = push.batch
-  const tokens = [...new Set(members.map(({ token }) => token))].filter((token) => push.tokenPattern.test(token))
-  const verdicts = new Map<string, Verdict>()
+  const { tokens, places } = distinct(members, push.tokenPattern)
+  const verdicts: Verdict[] = new Array(tokens.length)
+  const starts = Array.from({ length: Math.ceil(tokens.length / push.size) }, (_, index) => index * push.size)
   await Promise.all(
-    slicesOf(tokens, push.size).map((slice) =>
+    starts.map((start) =>
       push.limit(async () => {
-        const answers = await push.send(slice)
-        for (const [index, token] of slice.entries()) verdicts.set(token, answers[index] as Verdict)
+        const answers = await push.send(tokens.slice(start, start + push.size))
+        for (const [index, answer] of answers.entries()) verdicts[start + index] = answer
       }),
     ),
   )
   return settle(
     members,
-    members.map(({ token }: BatchMember) => verdicts.get(token) ?? MALFORMED),
+    places.map((place) => (place < 0 ? MALFORMED : (verdicts[place] as Verdict))),
   )
 }
 
-export function slicesOf<T>(items: readonly T[], size: number): T[][] {
-  const slices: T[][] = []
-  for (let at = 0; at < items.length; at += size) slices.push(items.slice(at, at + size))
-  return slices
+/** The tokens to send, each once, and for every member where its token stands among them; -1 = malformed. */
+function distinct(members: readonly BatchMember[], pattern: RegExp): { tokens: string[]; places: number[] } {
+  const known = new Map<string, number>()
+  const tokens: string[] = []
+  const places = members.map(({ token }) => {
+    const place = known.get(token)
+    if (place !== undefined) return place
+    const added = pattern.test(token) ? tokens.push(token) - 1 : -1
+    known.set(token, added)
+    return added
+  })
+  return { tokens, places }
 }

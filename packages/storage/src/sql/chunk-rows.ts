@@ -57,8 +57,9 @@ const isGiven = (value: unknown): boolean => value !== null
 
 export function decodeMembers(text: string, size: number): Member[] {
   const [distances, users] = JSON.parse(text) as [(number | null)[] | 0, (string | null)[] | 0]
+  const members: Member[] = []
   let device = 0
-  return Array.from({ length: size }, (_, index) => {
+  for (let index = 0; index < size; index++) {
     const member: Member = {}
     const distance = distances === 0 ? null : (distances[index] ?? null)
     if (distance !== null) {
@@ -67,8 +68,9 @@ export function decodeMembers(text: string, size: number): Member[] {
     }
     const user = users === 0 ? null : (users[index] ?? null)
     if (user !== null) member.userId = user
-    return member
-  })
+    members.push(member)
+  }
+  return members
 }
 
 /** The columns of a chunk as one JSON array; the table's alias is `c`. */
