@@ -200,6 +200,5 @@ export function toJson(list: unknown): string {
   return text.includes('\\ud') ? text.replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, '$1\\ufffd') : text
 }
 
-export const toDate = (ms: Value | undefined): Date => new Date(Number(ms))
 /** An id of the wire as the integer it is in the tables; what is no number matches nothing. */
 export const toKey = (id: string): number => Number(id)

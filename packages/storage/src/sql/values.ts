@@ -22,13 +22,6 @@ export function runRows(db: Db, statement: ValuesSql, rows: readonly Row[]): num
   return changed
 }
 
-/** The same for statements that return rows. */
-export function allRows(db: Db, statement: ValuesSql, rows: readonly Row[]): Row[] {
-  const found: Row[] = []
-  for (const [sql, params] of cut(statement, rows)) for (const row of db.all(sql, params)) found.push(row)
-  return found
-}
-
 function* cut(statement: ValuesSql, rows: readonly Row[]): Generator<[sql: string, params: Row]> {
   let from = 0
   for (const [index, block] of BLOCKS.entries()) {
