@@ -30,6 +30,8 @@ export const idleLatency: Scenario = {
 /** 50 pushes a second: far from any queueing. */
 const EVERY_MS = 20
 const WARM_UP_MS = 2000
+/** What is still on its way from the warm-up must not be counted. */
+const SETTLE_MS = 1000
 
 async function run(options: Options): Promise<Figures> {
   const bench = await SingleBench.start(options)
@@ -39,6 +41,7 @@ async function run(options: Options): Promise<Figures> {
     const rounds = Math.max(3, numberOf(options, 'rounds'))
     await ourRound(bench, WARM_UP_MS)
     await yardstickRound(yardstick, WARM_UP_MS)
+    await sleep(SETTLE_MS)
     await bench.simulator.resetJournal()
     const theirs: number[] = []
     let accepted = 0
@@ -58,9 +61,7 @@ async function run(options: Options): Promise<Figures> {
 async function ourRound(bench: SingleBench, forMs: number): Promise<number> {
   const probe = new Probe(bench.app, { users: 10_000, everyMs: EVERY_MS })
   await sleep(forMs)
-  const accepted = await probe.stop()
-  await sleep(200)
-  return accepted
+  return probe.stop()
 }
 
 async function yardstickRound(yardstick: SingleYardstick, forMs: number): Promise<number[]> {
@@ -80,8 +81,8 @@ async function yardstickRound(yardstick: SingleYardstick, forMs: number): Promis
 }
 
 async function figures(bench: SingleBench, accepted: number, theirs: readonly number[]): Promise<Figures> {
+  const counts = await bench.arrived(accepted)
   const latency = await bench.simulator.latency({ vendor: bench.platform })
-  const counts = await bench.simulator.counts(bench.platform)
   return {
     accepted,
     delivered: counts.unique,

@@ -103,12 +103,17 @@ export class SingleBench {
     return this.fleet.close()
   }
 
-  async #drained(count: number): Promise<{ unique: number; duplicates: number; lastAtMs: number }> {
+  /** Waits until `count` pushes have arrived. */
+  arrived(count: number): Promise<{ unique: number; duplicates: number }> {
     const all = async () => {
       const counts = await this.simulator.counts(this.platform)
       return counts.unique >= count ? counts : undefined
     }
-    const counts = await until(`${count} arrivals`, all, { withinMs: DRAIN_MS, everyMs: 20 })
+    return until(`${count} arrivals`, all, { withinMs: DRAIN_MS, everyMs: 20 })
+  }
+
+  async #drained(count: number): Promise<{ unique: number; duplicates: number; lastAtMs: number }> {
+    const counts = await this.arrived(count)
     const { timesMs } = await this.simulator.arrivals(this.platform)
     return { unique: counts.unique, duplicates: counts.duplicates, lastAtMs: timesMs.at(-1) ?? 0 }
   }
