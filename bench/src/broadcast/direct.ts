@@ -34,7 +34,7 @@ async function chunksOf(store: Store, channelId: string): Promise<NewChunk[]> {
   const chunks: NewChunk[] = []
   for (let after: string | undefined = ''; after !== undefined; ) {
     const page = await store.devices.page({ channelId, after, upToId, limit: CHUNK_SIZE })
-    const members: Member[] = page.devices.map(({ id }) => ({ deviceId: id }))
+    const members: Member[] = page.deviceIds.map((deviceId) => ({ deviceId }))
     if (members.length > 0) chunks.push({ seq: chunks.length, channelId, members })
     after = page.next
   }

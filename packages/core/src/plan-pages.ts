@@ -50,7 +50,7 @@ async function readDevices(
   let next: string | undefined = step.range.cursor
   while (next !== undefined && ids.length < wanted) {
     const page: DevicePage = await readPage(source, step, { after: next, limit: wanted - ids.length })
-    for (const { id } of page.devices) ids.push(id)
+    ids.push(...page.deviceIds)
     next = page.next
   }
   return { ids, next }

@@ -58,7 +58,8 @@ export interface ChannelStore {
 
 export type Binding = Pick<Device, 'appId' | 'userId' | 'deviceId' | 'channelId' | 'token'> & { id: string }
 export type InvalidToken = { id: string; token: string; since?: Date }
-export type DevicePage = { devices: { id: string; userId: string }[]; next?: string }
+/** Ids alone: who sends reads the token when it is needed, and a page of ids is read from the index alone. */
+export type DevicePage = { deviceIds: string[]; next?: string }
 export interface DeviceStore {
   /**
    * Binds each; one row per (app, user, deviceId, channel), one user per (channel, token): the last binding wins.

@@ -5,7 +5,7 @@ import type { Db } from './connect.ts'
 
 type Range = { channelId: string; after: string; upToId: string; limit: number }
 type LabelRange = Range & { appId: string; labels: readonly string[] }
-type Found = { id: string; userId: string }
+type Found = { id: number; userId: string }
 
 /** Ids looked at for each device asked for, at first, and how much further each next look reaches. */
 const IDS_PER_DEVICE = 2
@@ -18,24 +18,24 @@ const FURTHER = 4
  */
 export async function page(db: Db, range: Range): Promise<DevicePage> {
   const upTo = Number(range.upToId)
-  const devices: Found[] = []
+  const deviceIds: string[] = []
   let reach = range.limit * IDS_PER_DEVICE
-  for (let above = Number(range.after); above < upTo && devices.length < range.limit; reach *= FURTHER) {
+  for (let above = Number(range.after); above < upTo && deviceIds.length < range.limit; reach *= FURTHER) {
     const end = Math.min(above + reach, upTo)
     const rows = await db.devices
-      .find(idRange(range.channelId, above, end), { userId: 1 })
+      .find(idRange(range.channelId, above, end), { _id: 1 })
       .sort({ _id: 1 })
-      .limit(range.limit - devices.length)
+      .limit(range.limit - deviceIds.length)
       .lean()
-    for (const row of rows) devices.push({ id: String(row._id), userId: row.userId })
+    for (const row of rows) deviceIds.push(String(row._id))
     above = end
   }
-  const last = devices.at(-1)
-  return last && devices.length === range.limit ? { devices, next: last.id } : { devices }
+  const last = deviceIds.at(-1)
+  return last !== undefined && deviceIds.length === range.limit ? { deviceIds, next: last } : { deviceIds }
 }
 
 /**
- * One range scan of the index (channelId, live, _id, userId), which also holds all that a page asks for. `upTo` is
+ * One range scan of the index (channelId, live, _id), which holds all that a page asks for. `upTo` is
  * among them. (`$lte` would say the same, but SecantusDB 0.7 leaves the bound itself out of a compound index.)
  */
 const idRange = (channelId: string, above: number, upTo: number) => ({
@@ -54,19 +54,20 @@ const ALL = Number.MAX_SAFE_INTEGER
  */
 export async function labelPage(db: Db, range: LabelRange): Promise<DevicePage> {
   const [smallest, ...others] = await labelsOf(db, range)
-  if (smallest === undefined) return { devices: [] }
+  if (smallest === undefined) return { deviceIds: [] }
   const [user = '', device = 0] = range.after === '' ? [] : fromCursor<Place>(range.after)
   const size = range.limit + 1
   const window = await usersFrom(db, smallest, user, size)
   const lastUser = window.at(-1)
-  if (lastUser === undefined) return { devices: [] }
+  if (lastUser === undefined) return { deviceIds: [] }
   const inAll = await inEvery(db, others, window)
-  const devices = (await devicesOf(db, range, inAll))
-    .filter((found) => found.userId !== user || Number(found.id) > device)
+  const found = (await devicesOf(db, range, inAll))
+    .filter((each) => each.userId !== user || each.id > device)
     .slice(0, range.limit)
-  const last = devices.at(-1)
-  if (last && devices.length === range.limit) return { devices, next: toCursor([last.userId, Number(last.id)]) }
-  return window.length === size ? { devices, next: toCursor([lastUser, ALL]) } : { devices }
+  const deviceIds = found.map(({ id }) => String(id))
+  const last = found.at(-1)
+  if (last && found.length === range.limit) return { deviceIds, next: toCursor([last.userId, last.id]) }
+  return window.length === size ? { deviceIds, next: toCursor([lastUser, ALL]) } : { deviceIds }
 }
 
 /** The ids of the labels, the smallest first; none where one of them does not exist. */
@@ -103,7 +104,7 @@ async function devicesOf(db: Db, range: LabelRange, users: readonly string[]): P
   const byUser = new Map<string, Found[]>(users.map((user) => [user, []]))
   for (const row of rows.sort((a, b) => a._id - b._id)) {
     const mine = row.live && row.channelId === Number(range.channelId) && row._id <= Number(range.upToId)
-    if (mine) byUser.get(row.userId)?.push({ id: String(row._id), userId: row.userId })
+    if (mine) byUser.get(row.userId)?.push({ id: row._id, userId: row.userId })
   }
   return [...byUser.values()].flat()
 }

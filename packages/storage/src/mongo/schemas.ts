@@ -189,7 +189,7 @@ const devices = new Schema(
 )
   .index({ appId: 1, userId: 1, deviceId: 1, channelId: 1 }, { unique: true })
   .index({ channelId: 1, token: 1 }, { unique: true })
-  .index({ channelId: 1, live: 1, _id: 1, userId: 1 })
+  .index({ channelId: 1, live: 1, _id: 1 })
 
 const users = new Schema({ _id: String }, OPTIONS)
 const labels = new Schema(

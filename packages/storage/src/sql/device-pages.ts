@@ -4,20 +4,18 @@ import { fromCursor, toCursor } from '../cursor.ts'
 import type { Db } from './db.ts'
 import { toJson, toKey } from './db.ts'
 
-/** As two JSON lists: 0.6 µs a device, where rows of two columns cost 1.8 µs. */
+/** As one JSON list, since rows cost libsql several times as much. */
 const PAGE = `
-  select json_group_array(id), json_group_array(user) from (
-    select id, user from devices
+  select json_group_array(id) from (
+    select id from devices
     where channel = ? and live = 1 and id > ? and id <= ? order by id limit ?)`
 
 export function page(db: Db, range: { channelId: string; after: string; upToId: string; limit: number }): DevicePage {
   const after = range.after === '' ? 0 : toKey(range.after)
-  const [row = []] = db.all(PAGE, [toKey(range.channelId), after, toKey(range.upToId), range.limit])
-  const ids = JSON.parse(String(row[0])) as number[]
-  const users = JSON.parse(String(row[1])) as string[]
-  const devices = ids.map((id, index) => ({ id: String(id), userId: users[index] ?? '' }))
-  const last = devices.at(-1)
-  return last && devices.length === range.limit ? { devices, next: last.id } : { devices }
+  const ids = db.json<number[]>(PAGE, [toKey(range.channelId), after, toKey(range.upToId), range.limit])
+  const deviceIds = ids.map(String)
+  const last = deviceIds.at(-1)
+  return last !== undefined && ids.length === range.limit ? { deviceIds, next: last } : { deviceIds }
 }
 
 type LabelRange = {
@@ -52,12 +50,12 @@ export function labelPage(db: Db, range: LabelRange): DevicePage {
   const names = [...new Set(range.labels)]
   const labels = db.all(LABELS, [toKey(range.appId), toJson(names)]).map((row) => Number(row[0]))
   const [smallest, ...others] = labels
-  if (smallest === undefined || labels.length < names.length) return { devices: [] }
+  if (smallest === undefined || labels.length < names.length) return { deviceIds: [] }
   const [user, device] = range.after === '' ? ['', 0] : fromCursor<Place>(range.after)
   const windowSize = range.limit + 1
   const window = db.all(WINDOW, [smallest, user, windowSize]).map((row) => String(row[0]))
   const lastUser = window.at(-1)
-  if (lastUser === undefined) return { devices: [] }
+  if (lastUser === undefined) return { deviceIds: [] }
   const rows = db.all(IN_WINDOW, [
     toKey(range.appId),
     toKey(range.channelId),
@@ -69,10 +67,10 @@ export function labelPage(db: Db, range: LabelRange): DevicePage {
     JSON.stringify(others),
     range.limit,
   ])
-  const devices = rows.map((row) => ({ id: String(row[0]), userId: String(row[1]) }))
-  const last = devices.at(-1)
-  if (last && devices.length === range.limit) return { devices, next: toCursor([last.userId, toKey(last.id)]) }
-  return window.length === windowSize ? { devices, next: toCursor([lastUser, ALL]) } : { devices }
+  const deviceIds = rows.map((row) => String(row[0]))
+  const last = rows.at(-1)
+  if (last && rows.length === range.limit) return { deviceIds, next: toCursor([String(last[1]), Number(last[0])]) }
+  return window.length === windowSize ? { deviceIds, next: toCursor([lastUser, ALL]) } : { deviceIds }
 }
 
 /** Rows counted in one turn of the event loop: some milliseconds. */

@@ -25,7 +25,7 @@ create table devices (
   token text not null, live integer not null, updated_at integer not null) strict;
 create unique index devices_key on devices (app, user, device, channel);
 create unique index devices_token on devices (channel, token) where live = 1;
-create index devices_page on devices (channel, id, user) where live = 1;
+create index devices_page on devices (channel, id) where live = 1;
 create index devices_dead on devices (channel) where live = 0;
 create table users (app integer not null, user text not null, primary key (app, user)) strict, without rowid;
 

@@ -10,7 +10,7 @@ async function walk(store: Store, range: Range, onPage?: (page: number) => Promi
   let after = '0'
   for (let page = 0; ; page++) {
     const found = await store.devices.page({ ...range, after })
-    ids.push(...found.devices.map((device) => device.id))
+    ids.push(...found.deviceIds)
     if (found.next === undefined) return ids
     after = found.next
     await onPage?.(page)
@@ -32,7 +32,7 @@ export function devicePageCases(get: GetSubject): void {
     expect(await walk(store, { channelId: channel.id, upToId, limit: 1000 })).toEqual(mine)
     expect(await walk(store, { channelId: '0', upToId, limit: 4 })).toEqual([])
     const page = await store.devices.page({ channelId: channel.id, after: '', upToId, limit: 1 })
-    expect(page.devices).toEqual([{ id: bindings[0]?.id, userId: bindings[0]?.userId }])
+    expect(page.deviceIds).toEqual([bindings[0]?.id])
   })
 
   it('walks on while devices are bound, bound again and removed', async () => {
@@ -71,9 +71,9 @@ export function devicePageCases(get: GetSubject): void {
     const all: string[] = []
     for (const [index, after] of points.entries()) {
       const page = { channelId: channel.id, after, upToId: points[index + 1] ?? upToId, limit: 10_000 }
-      const { devices } = await store.devices.page(page)
-      sizes.push(devices.length)
-      all.push(...devices.map((device) => device.id))
+      const { deviceIds } = await store.devices.page(page)
+      sizes.push(deviceIds.length)
+      all.push(...deviceIds)
     }
     expect(all).toEqual(bindings.filter((binding) => binding.channelId === channel.id).map((binding) => binding.id))
     expect(Math.max(...sizes)).toBeLessThan(1.5 * Math.min(...sizes))
@@ -127,8 +127,8 @@ async function walkLabels(
   let after = ''
   for (;;) {
     const page = await store.devices.labelPage({ ...range, after })
-    expect(page.devices.length).toBeLessThanOrEqual(range.limit)
-    ids.push(...page.devices.map((device) => device.id))
+    expect(page.deviceIds.length).toBeLessThanOrEqual(range.limit)
+    ids.push(...page.deviceIds)
     if (page.next === undefined) return ids
     after = page.next
   }
