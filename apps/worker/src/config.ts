@@ -28,7 +28,7 @@ export type WorkerConfig = {
   retryMaxMs: number
   /** A channel whose credentials were refused is tried again so often. */
   probeMs: number
-  /** Devices per page of a plan, a multiple of 1,000. */
+  /** Devices per page of a plan, a multiple of 1,000. A page is read and written in one turn of the event loop. */
   planPageSize: number
   /** How long running pushes may go on after SIGTERM before they are aborted, and all in all. */
   drainMs: number
@@ -52,7 +52,7 @@ export const WORKER_DEFAULTS = {
   retryFirstMs: 10_000,
   retryMaxMs: 600_000,
   probeMs: 60_000,
-  planPageSize: 4000,
+  planPageSize: 2000,
   drainMs: 15_000,
   exitMs: 20_000,
 } as const satisfies Partial<WorkerConfig>

@@ -7,7 +7,7 @@ const TOP_UP_MS = 200
 
 /** Plans tasks, one at a time in each process. */
 export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
-  const { store, log, holder, jobs, window, config, at } = ctx
+  const { store, log, holder, jobs, window, config, at, deliverer } = ctx
   let toppedUpAt = Number.NEGATIVE_INFINITY
   const onPage = () => {
     if (performance.now() - toppedUpAt < TOP_UP_MS) return
@@ -17,7 +17,8 @@ export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
   return consumePlans({ redisUrl: config.redisUrl, log }, (taskId, signal) => {
     const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
     const enqueuePlan = (id: string, part: number) => jobs.enqueuePlan(id, part)
-    const planner = { store, log, holder, enqueue, enqueuePlan, onPage, signal, pageSize: config.planPageSize }
+    const turn = () => deliverer.kit.turns.next('new')
+    const planner = { store, log, holder, enqueue, enqueuePlan, onPage, signal, turn, pageSize: config.planPageSize }
     return plan({ ...planner, ...(at && { at }) }, taskId)
   })
 }

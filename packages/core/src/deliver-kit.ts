@@ -6,6 +6,7 @@ import type { Admission, Leave } from './deliver-admission.ts'
 import type { StoreClock } from './deliver-clock.ts'
 import type { Heartbeat } from './deliver-held.ts'
 import type { Parking } from './deliver-parking.ts'
+import type { Turns } from './deliver-turns.ts'
 import type { TaskWatch } from './deliver-watch.ts'
 import type { Log } from './ports.ts'
 import type { Recorder } from './recorder.ts'
@@ -43,6 +44,7 @@ export type DeliverKit = {
   parking: Parking
   held: Heartbeat
   watch: TaskWatch
+  turns: Turns
   log: Log
   leaseMs: number
   retry: Backoff

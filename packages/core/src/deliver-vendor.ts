@@ -3,6 +3,7 @@ import type { Leave } from './deliver-admission.ts'
 import type { Again, ChunkWork, DeliverKit, Target } from './deliver-kit.ts'
 import type { ChunkLedger } from './deliver-ledger.ts'
 import { ambiguous, batchIdOf, judge } from './deliver-outcome.ts'
+import { MANY } from './deliver-turns.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
 import type { Batch, PushResult } from './types.ts'
 
@@ -37,6 +38,7 @@ export class VendorCall {
       const results = await pusher.push(this.#batch(piece), this.#work.signal)
       answer()
       await this.#kit.at?.('after-send')
+      if (piece.length >= MANY) await this.#kit.turns.next('going')
       await this.#take(piece, results)
     } catch (error) {
       answer()

@@ -11,6 +11,7 @@ import { Finisher } from './deliver-finish.ts'
 import { Heartbeat } from './deliver-held.ts'
 import type { Again, At, DeliverKit } from './deliver-kit.ts'
 import { Parking } from './deliver-parking.ts'
+import { Turns } from './deliver-turns.ts'
 import { TaskWatch } from './deliver-watch.ts'
 import { StoreDownError } from './errors.ts'
 import type { Limiter, Log, Pushers, TaskRate } from './ports.ts'
@@ -49,6 +50,8 @@ const NO_RATE_AFTER_MS = 500
 const SHARED_READ = 50
 /** Claims of one tick share a write; SQL stores have one writer anyway. */
 const CLAIMS = { maxItems: 200 }
+/** Chunks of tasks are a thousand members each. */
+const BULK_CLAIMS = { maxItems: 2 }
 
 /**
  * Sends chunks: leave first, then the claim, then window after window, everything recorded under the claim's fence
@@ -58,7 +61,7 @@ export class Deliverer {
   readonly kit: DeliverKit
   readonly #options: DeliverOptions
   readonly #finisher: Finisher
-  readonly #claims = new Map<number, Batcher<ChunkRef, Claimed | undefined>>()
+  readonly #claims = new Map<string, Batcher<ChunkRef, Claimed | undefined>>()
   readonly #reads: Batcher<string, string | null | undefined>
   readonly #slowUntil = new Map<string, number>()
   #stopping = false
@@ -144,11 +147,11 @@ export class Deliverer {
     return { afterMs: this.kit.parking.slot(channel.id, afterMs, spacingMs) }
   }
 
-  async #claim(job: ChunkRef, batchSize: number, leave?: Leave): Promise<Claimed | undefined> {
+  async #claim(job: DeliverJob, batchSize: number, leave?: Leave): Promise<Claimed | undefined> {
     const { taskId, seq, gen } = job
     try {
       await this.#options.at?.('before-claim')
-      const claimed = await this.#claimer(Math.max(WINDOW, batchSize)).add({ taskId, seq, gen })
+      const claimed = await this.#claimer(Math.max(WINDOW, batchSize), job.lane).add({ taskId, seq, gen })
       if (!claimed) leave?.unused()
       return claimed
     } catch (error) {
@@ -157,18 +160,21 @@ export class Deliverer {
     }
   }
 
-  #claimer(firstWindow: number): Batcher<ChunkRef, Claimed | undefined> {
-    let claimer = this.#claims.get(firstWindow)
+  #claimer(firstWindow: number, lane: Lane): Batcher<ChunkRef, Claimed | undefined> {
+    const key = `${firstWindow}:${lane}`
+    let claimer = this.#claims.get(key)
     if (!claimer) {
-      claimer = new Batcher((refs) => this.#options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow), CLAIMS)
-      this.#claims.set(firstWindow, claimer)
+      const claim = (refs: ChunkRef[]) => this.#options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow)
+      const inTurn = (refs: ChunkRef[]) => this.kit.turns.next('new').then(() => claim(refs))
+      claimer = lane === 'bulk' ? new Batcher(inTurn, BULK_CLAIMS) : new Batcher(claim, CLAIMS)
+      this.#claims.set(key, claimer)
     }
     return claimer
   }
 
   /** The channel was removed, its devices with it: every member fails. */
   async #channelGone(job: DeliverJob): Promise<undefined> {
-    const claimed = await this.#claimer(WINDOW).add({ taskId: job.taskId, seq: job.seq, gen: job.gen })
+    const claimed = await this.#claimer(WINDOW, job.lane).add({ taskId: job.taskId, seq: job.seq, gen: job.gen })
     if (!claimed) return
     const { taskId, seq, fence, outcomes } = claimed.chunk
     const open = [...outcomes.entries()].filter(([, outcome]) => ['unsent', 'started', 'deferred'].includes(outcome))
@@ -220,6 +226,7 @@ export class Deliverer {
       parking: new Parking(),
       held: new Heartbeat(recorder, leaseMs),
       watch: new TaskWatch(store),
+      turns: new Turns(),
       retry: this.#options.retry ?? RETRY,
       tokens: (ids) => this.#tokens(ids),
       pusher: async (channel) => this.#options.pushers.for((await channels.get(channel.id)) ?? channel),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChannelCache } from './channel-cache.ts'
 import { CHUNK_SIZE } from './defaults.ts'
 import type { Enqueue, Log } from './ports.ts'
@@ -21,6 +22,8 @@ const PER_CHANNEL = 32
 const PER_PLATFORM = 256
 const MAX_CHANNELS = 1000
 const FRESH_MS = 500
+/** Chunks done within this time are followed by one write. A window holds the work of a longer time. */
+const PULL_MS = 20
 /** A limited channel's window holds what it may send in this time. */
 const WINDOW_MS = 2000
 const LEAST = 4
@@ -74,7 +77,7 @@ export class Window {
   }
 
   async #run(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve))
+    if (!this.#fill) await sleep(PULL_MS)
     const fill = this.#fill
     const room = this.#room
     this.#fill = false

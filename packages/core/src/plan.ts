@@ -18,12 +18,14 @@ export type PlanContext = {
   /** Chunks are waiting. */
   onPage: () => void
   signal: AbortSignal
+  /** Waits for a turn of the event loop to read or write a page in. */
+  turn?: () => Promise<void>
   /** Devices per page, a multiple of 1,000. */
   pageSize?: number
   at?: At
 }
 
-const PAGE_SIZE = 4000
+const PAGE_SIZE = 2000
 const BEGIN_LEASE_MS = 30_000
 const RANGE_LEASE_MS = 10_000
 const RENEW_MS = 3000
@@ -92,8 +94,10 @@ async function planPage(ctx: PlanContext, task: Task & { plan: Plan }, index: nu
   const range = task.plan.ranges[index]
   if (!range) return undefined
   const source = { store: ctx.store, pageSize: ctx.pageSize ?? PAGE_SIZE }
+  await ctx.turn?.()
   const page = await nextPage(source, { task, plan: task.plan, range })
   await ctx.at?.('before-page')
+  await ctx.turn?.()
   if (!(await ctx.store.tasks.addPlanned(task.id, index, range.cursor, page))) return undefined
   await ctx.at?.('after-page')
   await enqueueCanary(ctx, task, page.chunks)

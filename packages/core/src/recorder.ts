@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MANY } from './deliver-turns.ts'
 import { StoreDownError } from './errors.ts'
 import type { Store } from './store.ts'
 import type { ChunkWrite } from './store-ledger.ts'
@@ -13,6 +14,10 @@ export type RecorderOptions = {
 type Entry = { write: ChunkWrite; settle: { resolve: (held: boolean) => void; reject: (error: unknown) => void }[] }
 
 const MAX_WRITES = 500
+/** Outcomes of one call at about the most: more would hold up the event loop for longer than a turn should take. */
+const MAX_OUTCOMES = 2000
+/** Results of a chunk wait so long for those of another: nobody waits for them, and one write serves both. */
+const TOGETHER_MS = 10
 const MAX_PENDING = 5000
 
 /**
@@ -25,6 +30,7 @@ export class Recorder {
   #pending = 0
   #running = false
   #armed = false
+  #timer: NodeJS.Timeout | undefined
   #down = false
   #idle: (() => void)[] = []
 
@@ -48,7 +54,7 @@ export class Recorder {
         entry.write = merge(entry.write, write)
         entry.settle.push(settle)
       } else this.#waiting.set(key, { write, settle: [settle] })
-      this.#arm()
+      this.#arm(isChunk(write) && this.#waiting.size === 1 ? TOGETHER_MS : 0)
     })
   }
 
@@ -58,9 +64,15 @@ export class Recorder {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  #arm(): void {
+  #arm(afterMs: number): void {
     if (this.#armed || this.#running || this.#waiting.size === 0) return
+    if (afterMs > 0) {
+      this.#timer ??= setTimeout(() => this.#arm(0), afterMs)
+      return
+    }
     this.#armed = true
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     setImmediate(() => {
       this.#armed = false
       void this.#flush()
@@ -80,15 +92,17 @@ export class Recorder {
     } finally {
       this.#running = false
       for (const entry of entries) this.#pending -= entry.write.outcomes?.length ?? 0
-      this.#arm()
+      this.#arm(0)
       if (this.#waiting.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
   }
 
   #take(): Entry[] {
     const entries: Entry[] = []
+    let outcomes = 0
     for (const [key, entry] of this.#waiting) {
-      if (entries.length === MAX_WRITES) break
+      if (entries.length === MAX_WRITES || outcomes >= MAX_OUTCOMES) break
+      outcomes += entry.write.outcomes?.length ?? 0
       entries.push(entry)
       this.#waiting.delete(key)
     }
@@ -110,6 +124,9 @@ export class Recorder {
     }
   }
 }
+
+/** The results of many members at once, the last of their chunk. */
+const isChunk = ({ outcomes, state }: ChunkWrite): boolean => state === 'done' && (outcomes?.length ?? 0) >= MANY
 
 /** The later write wins field by field; outcomes add up in order. */
 function merge(first: ChunkWrite, second: ChunkWrite): ChunkWrite {
