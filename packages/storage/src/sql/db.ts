@@ -11,8 +11,12 @@ export type Row = readonly Value[]
 type Call = { body: () => unknown; resolve: (result: unknown) => void; reject: (error: unknown) => void }
 type Statement = ReturnType<Database.Database['prepare']>
 
-/** SQLite's own wait for a lock blocks the event loop, so it is short; the rest of the wait is asynchronous. */
-const BUSY_WAIT_MS = 10
+/**
+ * SQLite's own wait for a lock blocks the event loop, so it is short; the rest of the wait is asynchronous, in steps as
+ * long as a transaction takes.
+ */
+const BUSY_WAIT_MS = 2
+const BUSY_STEP_MS = 3
 /** A lock that is not had within this is reported as StoreDownError. */
 const BUSY_LIMIT_MS = 10_000
 /** Calls of one transaction at most, so that the write lock is not held for long. */
@@ -168,7 +172,7 @@ export class Db {
     return statement
   }
 
-  /** Tries at once, then again after 1–10 ms, in random steps so that processes do not march in step. */
+  /** Tries at once, then again in random steps, so that processes do not march in step. */
   async #retryable<T>(body: () => T): Promise<T> {
     const deadline = performance.now() + BUSY_LIMIT_MS
     for (;;) {
@@ -178,7 +182,7 @@ export class Db {
       } catch (error) {
         if (!isBusy(error) || performance.now() > deadline) throw toStoreError(error)
       }
-      await sleep(1 + Math.random() * 9)
+      await sleep(1 + Math.random() * BUSY_STEP_MS)
     }
   }
 }
