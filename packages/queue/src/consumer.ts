@@ -46,7 +46,7 @@ export type Consumer = {
 
 const UNKNOWN_VERSION_AFTER_MS = 5000
 const GATE_WAIT_MS = 1000
-const EXCESS_AFTER_MS = 100
+const EXCESS_AFTER_MS = 400
 
 /** Consumes one platform's queue. */
 export function consume(options: ConsumerOptions, handler: DeliverHandler): Consumer {
@@ -67,7 +67,9 @@ class DeliverConsumer implements Consumer {
   constructor(options: ConsumerOptions, handler: DeliverHandler) {
     this.#options = options
     this.#handler = handler
-    this.#gate = new Gate({ size: options.maxBulk, waitMs: GATE_WAIT_MS })
+    // Half of the places stay for single pushes. To be sent away and fetched again costs a chunk as much as a push.
+    const waiters = Math.max(0, Math.floor(options.concurrency / 2) - options.maxBulk)
+    this.#gate = new Gate({ size: options.maxBulk, waiters, waitMs: GATE_WAIT_MS })
     this.#redis = workerConnection(options.redisUrl)
     this.#worker = new Worker<DeliverData>(
       options.platform,
@@ -129,7 +131,7 @@ class DeliverConsumer implements Consumer {
     const work = toDeliverJob(job.data, job.priority)
     if (work === undefined) return this.#unknownVersion(job)
     if (work.lane === 'single') return this.#handler(work, this.#aborter.signal)
-    if (!(await this.#gate.enter(work.channelId))) return { afterMs: EXCESS_AFTER_MS + Math.random() * 200 }
+    if (!(await this.#gate.enter(work.channelId))) return { afterMs: EXCESS_AFTER_MS * (1 + Math.random()) }
     try {
       return await this.#handler(work, this.#aborter.signal)
     } finally {

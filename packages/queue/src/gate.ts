@@ -3,6 +3,8 @@ type Waiter = { key: string; admit: (granted: boolean) => void; timer: NodeJS.Ti
 export type GateOptions = {
   /** Holders at once. */
   size: number
+  /** Who may wait at once; the others are sent away. */
+  waiters: number
   /** How long one may wait for its turn. */
   waitMs: number
 }
@@ -28,7 +30,7 @@ export class Gate {
       this.#take(key)
       return true
     }
-    if (this.#waiters.length >= this.#options.size * 2) return false
+    if (this.#waiters.length >= this.#options.waiters) return false
     return new Promise((admit) => {
       const waiter: Waiter = { key, admit, timer: setTimeout(() => this.#giveUp(waiter), this.#options.waitMs) }
       this.#waiters.push(waiter)

@@ -196,7 +196,7 @@ describe('consuming', () => {
 
 describe('the gate of bulk chunks', () => {
   it('gives the next turn to the channel that holds fewest', async () => {
-    const gate = new Gate({ size: 2, waitMs: 1000 })
+    const gate = new Gate({ size: 2, waiters: 4, waitMs: 1000 })
     await gate.enter('a')
     await gate.enter('a')
     const order: string[] = []
@@ -213,7 +213,7 @@ describe('the gate of bulk chunks', () => {
   })
 
   it('sends away whoever waits too long', async () => {
-    const gate = new Gate({ size: 1, waitMs: 20 })
+    const gate = new Gate({ size: 1, waiters: 2, waitMs: 20 })
     await gate.enter('a')
     expect(await gate.enter('b')).toBe(false)
   })
