@@ -7,7 +7,7 @@ export type BatchedPush = {
   batch: Batch
   /** Tokens of one request at most. */
   size: number
-  tokenPattern: RegExp
+  isToken(token: string): boolean
   /** Caps the requests in flight of one credential. */
   limit: LimitFunction
   /** Sends one request; the verdict of each token, in order. Must not reject. */
@@ -19,7 +19,7 @@ const MALFORMED: Verdict = { is: 'invalid', reason: 'malformed token' }
 /** One result per member, see `Pusher.push`. A token that stands twice is sent once. */
 export async function pushBatched(push: BatchedPush): Promise<PushResult[]> {
   const { members } = push.batch
-  const { tokens, places } = distinct(members, push.tokenPattern)
+  const { tokens, places } = distinct(members, push.isToken)
   const verdicts: Verdict[] = new Array(tokens.length)
   const starts = Array.from({ length: Math.ceil(tokens.length / push.size) }, (_, index) => index * push.size)
   await Promise.all(
@@ -37,13 +37,16 @@ export async function pushBatched(push: BatchedPush): Promise<PushResult[]> {
 }
 
 /** The tokens to send, each once, and for every member where its token stands among them; -1 = malformed. */
-function distinct(members: readonly BatchMember[], pattern: RegExp): { tokens: string[]; places: number[] } {
+function distinct(
+  members: readonly BatchMember[],
+  isToken: (token: string) => boolean,
+): { tokens: string[]; places: number[] } {
   const known = new Map<string, number>()
   const tokens: string[] = []
   const places = members.map(({ token }) => {
     const place = known.get(token)
     if (place !== undefined) return place
-    const added = pattern.test(token) ? tokens.push(token) - 1 : -1
+    const added = isToken(token) ? tokens.push(token) - 1 : -1
     known.set(token, added)
     return added
   })

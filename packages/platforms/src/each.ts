@@ -14,8 +14,8 @@ export type EachPush = {
   client: Http2Client
   /** Absent: the connection itself is the credential (APNs certificates). */
   tokens?: TokenProvider | undefined
-  /** Tokens that do not match never reach a header, a path or a body (reliability.md finding 13). */
-  tokenPattern: RegExp
+  /** What is no token never reaches a header, a path or a body (reliability.md finding 13). */
+  isToken(token: string): boolean
   /** The headers all members share. */
   headers(accessToken: string): OutgoingHttpHeaders
   request(member: BatchMember, headers: OutgoingHttpHeaders): { headers: OutgoingHttpHeaders; body: Buffer | string }
@@ -30,7 +30,7 @@ export async function pushEach(push: EachPush): Promise<PushResult[]> {
   const verdicts: Verdict[] = new Array(members.length)
   const indices: number[] = []
   for (let index = 0; index < members.length; index++) {
-    if (push.tokenPattern.test((members[index] as BatchMember).token)) indices.push(index)
+    if (push.isToken((members[index] as BatchMember).token)) indices.push(index)
     else verdicts[index] = MALFORMED
   }
   const sent = await sendAll(push, indices)

@@ -66,7 +66,7 @@ class ApnsPusher implements Pusher {
       signal,
       client: this.#lease.client,
       tokens: this.#tokens,
-      tokenPattern: TOKEN,
+      isToken: (token) => TOKEN.test(token),
       headers: (accessToken) => headersOf(made, accessToken),
       request: ({ token, deliveryId }, shared) => ({
         headers: { ...shared, ':path': `/3/device/${token}`, 'apns-id': made.apnsId ?? uuidOf(deliveryId) },

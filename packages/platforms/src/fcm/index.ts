@@ -14,7 +14,9 @@ import { judgeFcm } from './verdicts.ts'
 
 const HOST = 'https://fcm.googleapis.com'
 /** What may stand in a JSON text as it is; registration tokens are of fewer characters still. */
-const TOKEN = /^[!#-[\]-~]{1,4096}$/
+const TOKEN = /^[!#-[\]-~]+$/
+const TOKEN_LENGTH = 4096
+const isToken = (token: string): boolean => token.length <= TOKEN_LENGTH && TOKEN.test(token)
 /** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
 const REPLY_MEMBERS = 10
 
@@ -57,7 +59,7 @@ class FcmPusher implements Pusher {
       signal,
       client: this.#lease.client,
       tokens: this.#tokens,
-      tokenPattern: TOKEN,
+      isToken,
       headers: (accessToken) => this.#headers(accessToken),
       request: ({ token }, headers) => ({ headers, body: splice.before + token + splice.after }),
       judge: (call) => judgeFcm(call, withReply),

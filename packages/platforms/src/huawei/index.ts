@@ -17,7 +17,9 @@ import { readHuaweiAnswer } from './verdicts.ts'
 const HOST = 'https://push-api.cloud.huawei.com'
 const BATCH_SIZE = 1000
 const IN_FLIGHT = 16
-const TOKEN = /^[!-~]{1,4096}$/
+const TOKEN = /^[!-~]+$/
+const TOKEN_LENGTH = 4096
+const isToken = (token: string): boolean => token.length <= TOKEN_LENGTH && TOKEN.test(token)
 /** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
 const REPLY_MEMBERS = 10
 
@@ -57,7 +59,7 @@ class HuaweiPusher implements Pusher {
     return pushBatched({
       batch,
       size: BATCH_SIZE,
-      tokenPattern: TOKEN,
+      isToken,
       limit: this.#limit,
       send: (tokens) => this.#send(tokens, request),
     })

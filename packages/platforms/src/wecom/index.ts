@@ -56,7 +56,7 @@ class WecomPusher implements Pusher {
     return pushBatched({
       batch,
       size: BATCH_SIZE,
-      tokenPattern: USER,
+      isToken: (token) => USER.test(token),
       limit: this.#limit,
       send: (users) => this.#send(users, request),
     })

@@ -14,7 +14,9 @@ const PATH = '/v3/message/regid'
 const BATCH_SIZE = 1000
 const IN_FLIGHT = 32
 /** A registration id never holds a comma, which separates them. */
-const TOKEN = /^[!-+\--~]{1,4096}$/
+const TOKEN = /^[!-+\--~]+$/
+const TOKEN_LENGTH = 4096
+const isToken = (token: string): boolean => token.length <= TOKEN_LENGTH && TOKEN.test(token)
 /** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
 const REPLY_MEMBERS = 10
 const DEAD: Verdict = { is: 'invalid', reason: 'bad_regids' }
@@ -50,7 +52,7 @@ class XiaomiPusher implements Pusher {
     return pushBatched({
       batch,
       size: BATCH_SIZE,
-      tokenPattern: TOKEN,
+      isToken,
       limit: this.#limit,
       send: (tokens) => this.#send(tokens, request, true),
     })
