@@ -24,12 +24,18 @@ export const toDigits = (outcomes: readonly Outcome[]): Digits => outcomes.map(d
 const ALL_FINAL = new RegExp(`^[${OUTCOMES.filter(isFinal).map(digitOf).join('')}]*$`)
 export const isAllFinal = (digits: Digits): boolean => ALL_FINAL.test(digits)
 
+/** Whether all members have the same outcome, as most chunks have at their start and at their end. */
+const isAll = (digits: Digits, digit: string): boolean => digits.length > 0 && digits === digit.repeat(digits.length)
+
+const outcomesOf = (digits: Digits): Outcome[] =>
+  isAll(digits, UNSENT) ? new Array(digits.length).fill('unsent') : Array.from(digits, outcomeOf)
+
 export type Reasons = Record<string, number[]>
 /** `[{digit: members}, {reason: members}]`: what `counts` sums up, written together with the outcomes. */
 export type CountsText = string
 
 export function countsOf(digits: Digits, reasons: Reasons | undefined): CountsText {
-  if (digits.length === 1 && !reasons) return `[{"${digits}":1},{}]`
+  if (!reasons && isAll(digits, digits.charAt(0))) return `[{"${digits.charAt(0)}":${digits.length}},{}]`
   const byDigit: Record<string, number> = {}
   for (const digit of digits) byDigit[digit] = (byDigit[digit] ?? 0) + 1
   const byReason: Record<string, number> = {}
@@ -124,7 +130,7 @@ export function toChunk(row: ChunkRow): Chunk {
     ...(channel !== null && { channelId: String(channel) }),
     lane: LANES[lane] ?? 'bulk',
     members: decodeMembers(row[16], size),
-    outcomes: Array.from(row[14], outcomeOf),
+    outcomes: outcomesOf(row[14]),
     reasons: row[15] === null ? {} : (JSON.parse(row[15]) as Reasons),
     state: CHUNK_STATES[state] ?? 'dead',
     gen,
