@@ -217,6 +217,15 @@ describe('the gate of bulk chunks', () => {
     await gate.enter('a')
     expect(await gate.enter('b')).toBe(false)
   })
+
+  it('sends away at once whoever comes when all places to wait are taken', async () => {
+    const gate = new Gate({ size: 1, waiters: 1, waitMs: 60_000 })
+    await gate.enter('a')
+    const waiting = gate.enter('a')
+    expect(await gate.enter('b')).toBe(false)
+    gate.leave('a')
+    expect(await waiting).toBe(true)
+  })
 })
 
 it('derives job ids BullMQ accepts', () => {
