@@ -8,7 +8,7 @@ export type Span = { fromMs: number; toMs: number }
 export const WINDOW_MS = 1000
 const STEP_MS = 25
 /** A window this full is neither one of the old rate nor one of nothing. */
-const FULL = 0.75
+const FULL = 0.9
 
 /** What arrived on the own account within the span, in order. */
 export async function arrivalsIn(simulator: SimulatorClient, platform: Platform, span: Span): Promise<Arrivals> {

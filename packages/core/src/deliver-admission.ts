@@ -122,6 +122,6 @@ function askFor(channel: Channel, members: number, batchSize: number): { units: 
   if (rate === 0) return { units, least: units }
   // Single requests as soon as a few are free. Whole batches in a long window (WeCom recognises the same batch again);
   // in a short one only a part, else a few single pushes between them would leave the last batch of a window unsent.
-  const worth = batchSize === 1 ? (rate / perMs) * LEAST_MS : perMs >= LONG_WINDOW_MS ? rate / 4 : rate / 20
+  const worth = batchSize === 1 ? (rate / perMs) * LEAST_MS : perMs >= LONG_WINDOW_MS ? rate / 4 : rate / 60
   return { units, least: Math.max(1, Math.min(units, Math.floor(worth))) }
 }

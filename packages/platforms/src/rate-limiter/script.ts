@@ -192,7 +192,7 @@ local function serveBulk(units, least, id, line)
   local room = math.min(units, limit - used, math.max(least, block + math.floor(late / unitMs)))
   local others = waiting > 0 or (line == slots and begunSoon())
   if now >= stop and not others and tat <= now and room >= enough then return grant(room) end
-  local at = bulkSlot(math.min(units, math.max(least, block)), line)
+  local at = bulkSlot(enough, line)
   redis.call('ZADD', line, exact(at), id)
   return now - at
 end
