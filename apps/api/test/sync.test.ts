@@ -1,5 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
+import type { Limiter } from '@fanfare/core'
+import { openPushers } from '@fanfare/platforms'
 import { type Simulator, startSimulator } from '@fanfare/simulator'
+import { openStore } from '@fanfare/storage'
 import { tempDir } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { bindUsers, message, type TestApi, type TestApp, testApi, timestampless, until, xiaomi } from './test-api.ts'
@@ -96,6 +100,27 @@ describe('POST push/sync/{target}', () => {
     await own.call('POST', 'notifiers/off/resume')
     expect(dataOf((await sync('user', own)).body)).toMatchObject([{ pushStatus: 'SUCCESS' }])
     expect(dataOf((await sync('denied', own)).body)).toEqual([{ pushStatus: 'FAIL', desc: 'invalid notifier' }])
+  })
+
+  it('goes through the pusher as it is now, where the notifier was changed while the permit was waited for', async () => {
+    const masterKey = randomBytes(32)
+    const store = await openStore('sqlite::memory:', { masterKey })
+    const credentialOf = (channelId: string) => store.channels.credential(channelId)
+    const pushers = openPushers({ credentialOf, vendorUrl: simulator.url, ca: simulator.caPem })
+    const limiter: Limiter = {
+      take: async (channel) => {
+        pushers.drop(channel.id)
+        return { units: 1, answered: () => undefined, unused: () => undefined }
+      },
+      slowDown: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    }
+    const other = await testApi({ config: { masterKey }, overrides: { store, pushers, limiter } })
+    const own = await other.app()
+    await bindUsers(own, { user: 'ok-1' }, 'changed')
+    expect(dataOf((await sync('user', own)).body)).toMatchObject([{ pushStatus: 'SUCCESS' }])
+    await other.close()
+    await pushers.close()
   })
 })
 

@@ -5,7 +5,7 @@ import type { Ids } from './ids.ts'
 import type { Limiter, Log, Permit, Pushers } from './ports.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
 import type { Store } from './store.ts'
-import type { Channel, Device, Outcome, Pusher, PushResult, Task } from './types.ts'
+import type { Channel, Device, Outcome, PushResult, Task } from './types.ts'
 
 /** The longest pause between two questions to the limiter while a synchronous push waits for its permit. */
 const PERMIT_STEP_MS = 1000
@@ -34,8 +34,8 @@ export async function sendNow(run: Run, part: Part): Promise<NowResult[]> {
   if (!channel) return all(devices, 'rejected', 'no notifier exist')
   if (channel.pausedFor !== undefined) return all(devices, 'rejected', pausedReason(channel.pausedFor))
   try {
-    const pusher = await run.ctx.pushers.for(channel)
-    return await sendInSteps(run, { ...part, channel }, pusher)
+    const { batchSize } = await run.ctx.pushers.for(channel)
+    return await sendInSteps(run, { ...part, channel }, batchSize)
   } catch (error) {
     return failed(run, { ...part, channel }, error)
   }
@@ -46,15 +46,15 @@ const pausedReason = (pausedFor: string): string =>
   pausedFor.startsWith('credentials refused') ? 'invalid notifier' : 'notifier disabled'
 
 /** In one step where the limiter gives leave for all, else in as many as it takes. */
-async function sendInSteps(run: Run, part: Part & { channel: Channel }, pusher: Pusher): Promise<NowResult[]> {
+async function sendInSteps(run: Run, part: Part & { channel: Channel }, batchSize: number): Promise<NowResult[]> {
   const results: NowResult[] = []
   while (results.length < part.devices.length) {
     const rest = part.devices.slice(results.length)
-    const permit = await permitFor(run, part.channel, rest.length, pusher.batchSize)
+    const permit = await permitFor(run, part.channel, rest.length, batchSize)
     if (!permit) return [...results, ...all(rest, 'unknown', 'rate limit: no permit within the deadline')]
-    const members = rest.slice(0, membersOf(part.channel, permit.units, pusher.batchSize))
+    const members = rest.slice(0, membersOf(part.channel, permit.units, batchSize))
     try {
-      results.push(...(await sendOnce(run, { ...part, devices: members }, pusher)))
+      results.push(...(await sendOnce(run, { ...part, devices: members })))
     } catch (error) {
       results.push(...(await failed(run, { ...part, devices: members }, error)))
     } finally {
@@ -82,7 +82,7 @@ async function permitFor(run: Run, channel: Channel, members: number, batchSize:
   return undefined
 }
 
-async function sendOnce(run: Run, part: Part & { channel: Channel }, pusher: Pusher): Promise<NowResult[]> {
+async function sendOnce(run: Run, part: Part & { channel: Channel }): Promise<NowResult[]> {
   const { task, signal, ctx } = run
   const batch = {
     id: `${task.id}-${part.seq}`,
@@ -91,6 +91,8 @@ async function sendOnce(run: Run, part: Part & { channel: Channel }, pusher: Pus
     message: task.message,
     members: part.devices.map(({ id, token }) => ({ id, token, deliveryId: `${task.id}-${id}` })),
   }
+  // As it is now: a change of the channel, heard of while the permit was waited for, retires the one before.
+  const pusher = await ctx.pushers.for(part.channel)
   const results = await Promise.race([pusher.push(batch, signal), aborted(signal)])
   judge(ctx, part, results)
   const byId = new Map(results.map((result) => [result.id, result]))
