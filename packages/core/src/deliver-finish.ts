@@ -1,8 +1,8 @@
 import type { Log } from './ports.ts'
 import type { Store } from './store.ts'
 
-/** A task of many chunks is asked about at most this often. */
-const BULK_MS = 100
+/** Tasks are asked about together, each at most this often: a write for every single push would hold up the others. */
+const TOGETHER_MS = 100
 const MAX_IDS = 500
 
 /** Closes tasks whose last chunk is done. What is missed here the sweeper closes. */
@@ -10,50 +10,36 @@ export class Finisher {
   readonly #store: { tasks: Pick<Store['tasks'], 'finish'> }
   readonly #log: Log
   readonly #ids = new Set<string>()
-  readonly #bulk = new Set<string>()
   #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  #running: Promise<void> = Promise.resolve()
 
   constructor(store: { tasks: Pick<Store['tasks'], 'finish'> }, log: Log) {
     this.#store = store
     this.#log = log
   }
 
-  chunkDone(taskId: string, bulk: boolean): void {
-    if (!bulk) {
-      this.#ids.add(taskId)
-      this.#arm()
-      return
-    }
-    this.#bulk.add(taskId)
-    this.#timer ??= setTimeout(() => this.#bulkDue(), BULK_MS)
+  chunkDone(taskId: string): void {
+    this.#ids.add(taskId)
+    this.#timer ??= setTimeout(() => this.#flush(), TOGETHER_MS)
   }
 
   async close(): Promise<void> {
+    this.#flush()
+    await this.#running
+  }
+
+  #flush(): void {
     clearTimeout(this.#timer)
-    this.#bulkDue()
-    while (this.#running !== undefined) await this.#running
-  }
-
-  #bulkDue(): void {
     this.#timer = undefined
-    for (const id of this.#bulk) this.#ids.add(id)
-    this.#bulk.clear()
-    this.#arm()
+    const ids = [...this.#ids]
+    this.#ids.clear()
+    for (let from = 0; from < ids.length; from += MAX_IDS) {
+      const some = ids.slice(from, from + MAX_IDS)
+      this.#running = this.#running.then(() => this.#finish(some))
+    }
   }
 
-  #arm(): void {
-    if (this.#running !== undefined || this.#ids.size === 0) return
-    this.#running = this.#flush().finally(() => {
-      this.#running = undefined
-      this.#arm()
-    })
-  }
-
-  async #flush(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve))
-    const ids = [...this.#ids].slice(0, MAX_IDS)
-    for (const id of ids) this.#ids.delete(id)
+  async #finish(ids: readonly string[]): Promise<void> {
     try {
       await this.#store.tasks.finish(ids)
     } catch (error) {

@@ -200,7 +200,7 @@ export class Deliverer {
 
   #chunkDone({ chunk, task }: Claimed): void {
     const bulk = chunk.lane === 'bulk'
-    this.#finisher.chunkDone(task.id, bulk)
+    this.#finisher.chunkDone(task.id)
     if (bulk && chunk.channelId) this.#options.onBulkDone?.({ taskId: task.id, channelId: chunk.channelId })
   }
 
