@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { bad, parameter, refusal } from './refusals.ts'
-import { type TestApi, type TestApp, testApi, timestampless, xiaomi } from './test-api.ts'
+import { type TestApi, type TestApp, testApi, timestampless, until, xiaomi } from './test-api.ts'
 
 let api: TestApi
 let app: TestApp
@@ -151,8 +151,8 @@ describe('notifiers', () => {
     expect(await api.store.channels.credential(channel?.id ?? '')).toBe(CANARY)
     await patch({ certificate: 'another-secret' })
     expect(await api.store.channels.credential(channel?.id ?? '')).toBe('another-secret')
+    await until(() => heard.length === 6)
     expect(new Set(heard)).toEqual(new Set([channel?.id]))
-    expect(heard).toHaveLength(6)
     listener.disconnect()
   })
 })

@@ -40,7 +40,9 @@ export class Probe {
     const content = `sent@${sentAtMs}${this.#options.tag ? `#${this.#options.tag}` : ''}`
     const pushMessage = { title: 'Fanfare', content }
     // A push that gets no answer is one that was not accepted; the bench goes on.
-    const answer = await this.#app.tryCall('POST', 'push/single', { targets: [user], pushMessage }).catch(() => undefined)
+    const answer = await this.#app
+      .tryCall('POST', 'push/single', { targets: [user], pushMessage })
+      .catch(() => undefined)
     if (answer?.status === 200) this.#accepted++
   }
 }
