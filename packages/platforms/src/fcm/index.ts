@@ -7,6 +7,7 @@ import { UnfitMessage } from '../fields.ts'
 import { at } from '../http.ts'
 import type { ClientLease } from '../http2/pool.ts'
 import type { OpenContext, OpenPusher } from '../opener.ts'
+import { tokensOf } from '../tokens.ts'
 import { googleTokens } from './oauth.ts'
 import { readServiceAccount } from './options.ts'
 import { fcmRequest } from './payload.ts'
@@ -14,9 +15,7 @@ import { judgeFcm } from './verdicts.ts'
 
 const HOST = 'https://fcm.googleapis.com'
 /** What may stand in a JSON text as it is; registration tokens are of fewer characters still. */
-const TOKEN = /^[!#-[\]-~]+$/
-const TOKEN_LENGTH = 4096
-const isToken = (token: string): boolean => token.length <= TOKEN_LENGTH && TOKEN.test(token)
+const isToken = tokensOf(/^[!#-[\]-~]+$/)
 /** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
 const REPLY_MEMBERS = 10
 

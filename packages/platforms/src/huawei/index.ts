@@ -6,6 +6,7 @@ import { rejectAll } from '../each.ts'
 import { UnfitMessage } from '../fields.ts'
 import { at, type Http, HttpError, verdictOfHttpError } from '../http.ts'
 import type { OpenContext, OpenPusher } from '../opener.ts'
+import { tokensOf } from '../tokens.ts'
 import type { Verdict } from '../verdict.ts'
 import { withToken } from '../with-token.ts'
 import { type HarmonyBody, harmonyBody } from './harmony.ts'
@@ -17,9 +18,7 @@ import { readHuaweiAnswer } from './verdicts.ts'
 const HOST = 'https://push-api.cloud.huawei.com'
 const BATCH_SIZE = 1000
 const IN_FLIGHT = 16
-const TOKEN = /^[!-~]+$/
-const TOKEN_LENGTH = 4096
-const isToken = (token: string): boolean => token.length <= TOKEN_LENGTH && TOKEN.test(token)
+const isToken = tokensOf(/^[!-~]+$/)
 /** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
 const REPLY_MEMBERS = 10
 

@@ -5,6 +5,7 @@ import { rejectAll } from '../each.ts'
 import { UnfitMessage } from '../fields.ts'
 import { at, type Http, HttpError, verdictOfHttpError } from '../http.ts'
 import type { OpenContext, OpenPusher } from '../opener.ts'
+import { tokensOf } from '../tokens.ts'
 import type { Verdict } from '../verdict.ts'
 import { readXiaomiOptions, type XiaomiOptions } from './options.ts'
 import { xiaomiForm } from './payload.ts'
@@ -14,9 +15,7 @@ const PATH = '/v3/message/regid'
 const BATCH_SIZE = 1000
 const IN_FLIGHT = 32
 /** A registration id never holds a comma, which separates them. */
-const TOKEN = /^[!-+\--~]+$/
-const TOKEN_LENGTH = 4096
-const isToken = (token: string): boolean => token.length <= TOKEN_LENGTH && TOKEN.test(token)
+const isToken = tokensOf(/^[!-+\--~]+$/)
 /** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
 const REPLY_MEMBERS = 10
 const DEAD: Verdict = { is: 'invalid', reason: 'bad_regids' }
