@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Channel, ChannelLimits, Lane, Limiter } from '@fanfare/core'
+import type { Channel, ChannelLimits, Lane, Limiter, Permit } from '@fanfare/core'
 
 export type Arrival = { at: number; units: number; lane: Lane }
 export type Asker = { limiter: Limiter; lane: Lane; units: number; least?: number; pauseMs?: number }
@@ -24,6 +24,24 @@ export function channelWith(limits: Partial<ChannelLimits>, account = `account-$
     settings: { projectId: account },
     createdAt: now,
     updatedAt: now,
+  }
+}
+
+/** Short ways to ask: for all units or none, of the limiter given unless another is named. */
+export function asking(limiter: () => Limiter) {
+  const take = (channel: Channel, units = 1, lane: Lane = 'single', from = limiter()) =>
+    from.take(channel, { units, least: units, lane })
+  return {
+    async permit(channel: Channel, units = 1, lane: Lane = 'single'): Promise<Permit> {
+      const got = await take(channel, units, lane)
+      if ('afterMs' in got) throw new Error(`denied for ${got.afterMs} ms`)
+      return got
+    },
+    /** The wait of a denied asker; 0 where it got its permit. */
+    async waitOf(channel: Channel, units = 1, lane: Lane = 'single', from = limiter()): Promise<number> {
+      const got = await take(channel, units, lane, from)
+      return 'afterMs' in got ? got.afterMs : 0
+    },
   }
 }
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Channel, Lane, Limiter, Permit } from '@fanfare/core'
+import type { Limiter } from '@fanfare/core'
 import { type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { openLimiter } from '../src/index.ts'
-import { type Asker, channelWith, runLoad, unitsOf } from './limiter-load.ts'
+import { type Asker, asking, channelWith, runLoad, unitsOf } from './limiter-load.ts'
 
 let service: RedisService
 let limiters: Limiter[]
@@ -20,20 +20,7 @@ afterAll(async () => {
 })
 
 const limiter = (): Limiter => limiters[0] as Limiter
-const take = (channel: Channel, units = 1, lane: Lane = 'single', from = limiter()) =>
-  from.take(channel, { units, least: units, lane })
-
-async function permit(channel: Channel, units = 1, lane: Lane = 'single'): Promise<Permit> {
-  const got = await take(channel, units, lane)
-  if ('afterMs' in got) throw new Error(`denied for ${got.afterMs} ms`)
-  return got
-}
-
-/** The wait of a denied asker; 0 where it got its permit. */
-async function waitOf(channel: Channel, units = 1, lane: Lane = 'single', from = limiter()): Promise<number> {
-  const got = await take(channel, units, lane, from)
-  return 'afterMs' in got ? got.afterMs : 0
-}
+const { permit, waitOf } = asking(limiter)
 
 describe('the rate', () => {
   it('changes within a second, up and down', async () => {
