@@ -23,8 +23,7 @@ export type ChunkWork = {
   claimed: Claimed
   channel: Channel
   pusher: Pusher
-  /** Taken before the claim, for the first members. */
-  /** Absent: it was claimed while it waits for its first permit. */
+  /** Taken before the claim, for the first members. Absent: it was claimed while it waits for its first permit. */
   leave: Leave | undefined
   /** The channel is paused: one request finds out whether it works again. */
   probe: boolean
