@@ -93,10 +93,13 @@ export class ChunkRun {
   async #sendAll(targets: readonly Target[]): Promise<number> {
     let sent = 0
     while (sent < targets.length && (await this.#goesOn())) {
+      const next = targets.slice(sent, sent + this.#mostMembers())
+      // Before the permit, which nobody could use while the mark is written. A retry marks just those it may send.
+      if (!this.#retrying && !(await this.#mark(next))) break
       const leave = await this.#permitted(targets.length - sent)
       if (!leave) break
-      const piece = targets.slice(sent, sent + Math.min(leave.members, this.#mostMembers()))
-      if (!(await this.#mark(piece))) {
+      const piece = next.slice(0, leave.members)
+      if (this.#retrying && !(await this.#mark(piece))) {
         leave.unused()
         break
       }
@@ -164,7 +167,10 @@ export class ChunkRun {
     return rate ? Math.max(1, Math.min(most, Math.floor(rate))) : most
   }
 
-  /** After a crash, members below the mark are in doubt, the others are known to be unsent. False = zombie. */
+  /**
+   * After a crash, members below the mark are in doubt, the others are known to be unsent. False: the task was cancelled,
+   * and the results of what is in flight are still wanted; or another worker holds the chunk, and refuses them too.
+   */
   async #mark(piece: readonly Target[]): Promise<boolean> {
     const end = (piece.at(-1)?.index ?? 0) + 1
     if (end <= this.#started && !this.#retrying) return true
@@ -172,7 +178,9 @@ export class ChunkRun {
     const size = this.#work.claimed.chunk.members.length
     this.#started = Math.min(size, Math.max(this.#started, Math.ceil(end / window) * window))
     await this.#kit.at?.('before-mark')
-    return this.#ledger.mark(this.#started, this.#retrying ? piece.map(({ index }) => index) : [])
+    const held = await this.#ledger.mark(this.#started, this.#retrying ? piece.map(({ index }) => index) : [])
+    if (!held) this.#stop = 'cancelled'
+    return held
   }
 
   #fly(piece: readonly Target[], leave: Leave): void {

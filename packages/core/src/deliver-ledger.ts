@@ -7,6 +7,8 @@ import type { Outcome } from './types.ts'
 /** Why a chunk was left before its last member. `afterMs`: it goes on then. */
 export type Stop = 'zombie' | 'cancelled' | 'paused' | 'expired' | { afterMs: number }
 
+type Fields = Omit<ChunkWrite, 'taskId' | 'seq' | 'fence' | 'outcomes'>
+
 /** Results are written at least so often, or when there are so many (reliability.md §3.2). */
 const FLUSH_MS = 150
 const FLUSH_RESULTS = 100
@@ -42,10 +44,13 @@ export class ChunkLedger {
     else if (this.#claimed.chunk.members.length > 1) this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_MS)
   }
 
-  /** Marks members as about to be sent, in one write with the lease and what is known by now. False = zombie. */
+  /**
+   * Marks members as about to be sent, in one write with the lease and what is known by now. False where the task was
+   * cancelled or another worker holds the chunk; only then the writes that follow are refused as well.
+   */
   mark(started: number, retried: readonly number[]): Promise<boolean> {
     const marks = retried.map((index): OutcomeWrite => [index, 'started'])
-    return this.#write({ started, leaseMs: this.#kit.leaseMs }, marks)
+    return this.#send({ started, leaseMs: this.#kit.leaseMs }, marks)
   }
 
   /** The last write of this claim. Answers when the job is to run again. */
@@ -107,18 +112,20 @@ export class ChunkLedger {
     if (this.#results.length > 0) await this.#write({}, []).catch(() => undefined)
   }
 
-  async #write(
-    fields: Omit<ChunkWrite, 'taskId' | 'seq' | 'fence' | 'outcomes'>,
-    more: readonly OutcomeWrite[],
-  ): Promise<boolean> {
-    const { taskId, seq, fence } = this.#claimed.chunk
-    const outcomes = more.length === 0 ? this.#results : [...this.#results, ...more]
-    this.#results = []
-    const held = await this.#kit.recorder.write({ taskId, seq, fence, outcomes, ...fields })
+  async #write(fields: Fields, more: readonly OutcomeWrite[]): Promise<boolean> {
+    const held = await this.#send(fields, more)
     if (!held && !this.lost) {
+      const { taskId, seq, fence } = this.#claimed.chunk
       this.#kit.log.warn({ taskId, seq, fence }, 'chunk is held by another worker, sending stopped')
       this.lost = true
     }
     return held
+  }
+
+  #send(fields: Fields, more: readonly OutcomeWrite[]): Promise<boolean> {
+    const { taskId, seq, fence } = this.#claimed.chunk
+    const outcomes = more.length === 0 ? this.#results : [...this.#results, ...more]
+    this.#results = []
+    return this.#kit.recorder.write({ taskId, seq, fence, outcomes, ...fields })
   }
 }
