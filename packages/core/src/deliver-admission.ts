@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Breaker } from './breaker.ts'
+import { CHUNK_SIZE } from './defaults.ts'
 import type { Limiter, Permit, PermitAsk } from './ports.ts'
 import type { Channel, Lane, Pusher } from './types.ts'
 
@@ -22,6 +23,7 @@ const WAIT_MS: Readonly<Record<Lane, number>> = { bulk: 300, single: 60, sync: 0
 /** How many of one channel may wait so: the others leave the worker to other channels. */
 const WAITERS: Readonly<Record<Lane, number>> = { bulk: 2, single: 16, sync: 0 }
 const MOST_WAITS = 10
+const MOST_TAKEN_MS = 1000
 /** A channel that has not proved itself lets few requests start; the others look again when one is answered. */
 const COLD_WAIT_MS = 250
 const COLD_AFTER_MS = 100
@@ -42,11 +44,14 @@ export class Admission {
   }
 
   async ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
+    const begins = wish.lane === 'bulk' && !wish.begun
+    // A chunk that has not begun does not even ask while others of this process wait: what comes free is theirs.
+    if (begins && channel.limits.rate > 0 && !this.#mayWait(channel)) return { afterMs: takenMs(channel, pusher) }
     for (let waits = 0; ; waits++) {
       const got = await this.#once(channel, pusher, wish)
       if (!('afterMs' in got) || waits === MOST_WAITS || got.afterMs > WAIT_MS[wish.lane]) return got
       // Claimed while it waits: a permit must not be held for the time a claim takes.
-      if (got.limited && wish.lane === 'bulk' && !wish.begun) return { ...got, soon: this.#mayWait(channel) }
+      if (got.limited && begins) return { ...got, soon: true }
       if (!(await this.#wait(`${channel.id}:${wish.lane}`, got.afterMs, WAITERS[wish.lane]))) return got
     }
   }
@@ -116,6 +121,13 @@ export const mostMembers = (pusher: Pusher): number => (pusher.batchSize > 1 ? p
 export const unitsOf = (channel: Channel, members: number, batchSize: number): number =>
   channel.limits.unit === 'token' ? members : Math.ceil(members / batchSize)
 
+/** How long the chunks that wait will use the whole account, at least. */
+function takenMs(channel: Channel, pusher: Pusher): number {
+  const { rate, perMs } = channel.limits
+  const chunkMs = (unitsOf(channel, CHUNK_SIZE, pusher.batchSize) * perMs) / rate
+  return Math.min(MOST_TAKEN_MS, WAITERS.bulk * chunkMs) * (1 + Math.random() / 5)
+}
+
 function askFor(channel: Channel, members: number, batchSize: number): { units: number; least: number } {
   const units = unitsOf(channel, members, batchSize)
   const { rate, perMs } = channel.limits
@@ -123,5 +135,7 @@ function askFor(channel: Channel, members: number, batchSize: number): { units: 
   // Single requests as soon as a few are free. Whole batches in a long window (WeCom recognises the same batch again);
   // in a short one only a part, else a few single pushes between them would leave the last batch of a window unsent.
   const worth = batchSize === 1 ? (rate / perMs) * LEAST_MS : perMs >= LONG_WINDOW_MS ? rate / 4 : rate / 60
-  return { units, least: Math.max(1, Math.min(units, Math.floor(worth))) }
+  const least = Math.max(1, Math.min(units, Math.floor(worth)))
+  // No more of single requests either: a permit is held until the last of them is answered.
+  return { units: batchSize === 1 ? least : units, least }
 }
