@@ -164,7 +164,10 @@ export class Deliverer {
     const key = `${firstWindow}:${lane}`
     let claimer = this.#claims.get(key)
     if (!claimer) {
-      const claim = (refs: ChunkRef[]) => this.#options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow)
+      const claim = (refs: ChunkRef[]) => {
+        this.kit.recorder.join()
+        return this.#options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow)
+      }
       const inTurn = (refs: ChunkRef[]) => this.kit.turns.next('new').then(() => claim(refs))
       claimer = lane === 'bulk' ? new Batcher(inTurn, BULK_CLAIMS) : new Batcher(claim, CLAIMS)
       this.#claims.set(key, claimer)

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MANY } from './deliver-turns.ts'
 import { StoreDownError } from './errors.ts'
 import type { Store } from './store.ts'
 import type { ChunkWrite } from './store-ledger.ts'
@@ -16,8 +15,10 @@ type Entry = { write: ChunkWrite; settle: { resolve: (held: boolean) => void; re
 const MAX_WRITES = 500
 /** Outcomes of one call at about the most: more would hold up the event loop for longer than a turn should take. */
 const MAX_OUTCOMES = 2000
-/** Results of a chunk wait so long for those of another: nobody waits for them, and one write serves both. */
-const TOGETHER_MS = 10
+/** The last results of a chunk wait so long for other writes: one commit serves them all. */
+const LAST_MS = 50
+/** Results in passing, whose chunk goes on meanwhile. With the time they were gathered for, 200 ms (reliability.md §3.2). */
+const PASSING_MS = 40
 const MAX_PENDING = 5000
 
 /**
@@ -30,6 +31,8 @@ export class Recorder {
   #pending = 0
   #running = false
   #armed = false
+  /** When what waits is to be written, by the process's clock. */
+  #dueAt = Number.POSITIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
   #down = false
   #idle: (() => void)[] = []
@@ -54,25 +57,38 @@ export class Recorder {
         entry.write = merge(entry.write, write)
         entry.settle.push(settle)
       } else this.#waiting.set(key, { write, settle: [settle] })
-      this.#arm(isChunk(write) && this.#waiting.size === 1 ? TOGETHER_MS : 0)
+      this.#due(this.#pending >= MAX_OUTCOMES ? 0 : patienceMs(write))
     })
+  }
+
+  /** Something else is written to the store now: what waits shares its commit. */
+  join(): void {
+    if (this.#waiting.size > 0) this.#due(0)
   }
 
   /** Resolves when everything is written. */
   idle(): Promise<void> {
     if (this.#waiting.size === 0 && !this.#running) return Promise.resolve()
+    this.join()
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  #arm(afterMs: number): void {
+  #due(afterMs: number): void {
+    const dueAt = performance.now() + afterMs
+    if (dueAt >= this.#dueAt) return
+    this.#dueAt = dueAt
+    this.#arm()
+  }
+
+  #arm(): void {
     if (this.#armed || this.#running || this.#waiting.size === 0) return
-    if (afterMs > 0) {
-      this.#timer ??= setTimeout(() => this.#arm(0), afterMs)
+    clearTimeout(this.#timer)
+    const leftMs = this.#dueAt - performance.now()
+    if (leftMs > 0) {
+      this.#timer = setTimeout(() => this.#arm(), leftMs)
       return
     }
     this.#armed = true
-    clearTimeout(this.#timer)
-    this.#timer = undefined
     setImmediate(() => {
       this.#armed = false
       void this.#flush()
@@ -92,7 +108,7 @@ export class Recorder {
     } finally {
       this.#running = false
       for (const entry of entries) this.#pending -= entry.write.outcomes?.length ?? 0
-      this.#arm(0)
+      this.#arm()
       if (this.#waiting.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
     }
   }
@@ -106,6 +122,7 @@ export class Recorder {
       entries.push(entry)
       this.#waiting.delete(key)
     }
+    this.#dueAt = this.#waiting.size === 0 ? Number.POSITIVE_INFINITY : 0
     return entries
   }
 
@@ -125,8 +142,11 @@ export class Recorder {
   }
 }
 
-/** The results of many members at once, the last of their chunk. */
-const isChunk = ({ outcomes, state }: ChunkWrite): boolean => state === 'done' && (outcomes?.length ?? 0) >= MANY
+/** How long a write may wait for others to share its commit. */
+function patienceMs({ state, started, leaseMs }: ChunkWrite): number {
+  if (state === 'done') return LAST_MS
+  return state === undefined && started === undefined && leaseMs === undefined ? PASSING_MS : 0
+}
 
 /** The later write wins field by field; outcomes add up in order. */
 function merge(first: ChunkWrite, second: ChunkWrite): ChunkWrite {

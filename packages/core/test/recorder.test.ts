@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals'
+import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, it, jest } from '@jest/globals'
 import { StoreDownError } from '../src/errors.ts'
 import { Recorder } from '../src/recorder.ts'
 import type { ChunkWrite } from '../src/store-ledger.ts'
@@ -13,6 +14,10 @@ function storeOf(answer: (writes: readonly ChunkWrite[]) => Promise<boolean[]> |
   return { calls, store: { chunks: { write } } }
 }
 const of = (seq: number, more: Partial<ChunkWrite> = {}): ChunkWrite => ({ taskId: '1', seq, fence: 1, ...more })
+
+const turns = async (): Promise<void> => {
+  for (let count = 0; count < 5; count++) await turn()
+}
 
 describe('the recorder', () => {
   it('writes what comes in one tick in one call, merged by chunk', async () => {
@@ -36,6 +41,26 @@ describe('the recorder', () => {
         of(2, { outcomes: [[0, 'rejected', 'too long']], state: 'done' }),
       ],
     ])
+  })
+
+  it('lets last results wait for the next claim, marks for nothing, and shares one call among them', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] })
+    const { calls, store } = storeOf()
+    const recorder = new Recorder({ store })
+    const done = (seq: number) => recorder.write(of(seq, { outcomes: [[0, 'sent']], state: 'done' }))
+    const first = done(1)
+    await turns()
+    recorder.join()
+    await first
+    const second = done(2)
+    await turns()
+    await Promise.all([second, recorder.write(of(3, { started: 100, leaseMs: 1000 }))])
+    const third = done(4)
+    await turns()
+    jest.advanceTimersByTime(50)
+    await third
+    jest.useRealTimers()
+    expect(calls.map((writes) => writes.map(({ seq }) => seq))).toEqual([[1], [2, 3], [4]])
   })
 
   it('keeps results while the store is away, says so, and writes them when it is back', async () => {
