@@ -57,7 +57,7 @@ function batchOf(units: number, tag: string): Batch {
     message: { title: 'Fanfare', content },
     members: Array.from({ length: units }, (_, index) => {
       const id = `${process.pid}-${taskId}-${index}`
-      return { id, token: `ok-${id}-${'x'.repeat(100)}`, deliveryId: id }
+      return { id, token: `ok-${id}-${'x'.repeat(100)}` }
     }),
     id: taskId,
     taskId,

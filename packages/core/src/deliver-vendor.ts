@@ -54,7 +54,7 @@ export class VendorCall {
       taskId: task.id,
       expiresAt: task.expiresAt,
       message: task.message,
-      members: piece.map(({ id, token }) => ({ id, token, deliveryId: `${task.id}-${id}` })),
+      members: piece,
     }
   }
 

@@ -89,7 +89,7 @@ async function sendOnce(run: Run, part: Part & { channel: Channel }): Promise<No
     taskId: task.id,
     expiresAt: task.expiresAt,
     message: task.message,
-    members: part.devices.map(({ id, token }) => ({ id, token, deliveryId: `${task.id}-${id}` })),
+    members: part.devices,
   }
   // As it is now: a change of the channel, heard of while the permit was waited for, retires the one before.
   const pusher = await ctx.pushers.for(part.channel)

@@ -209,7 +209,7 @@ export type Chunk = {
 /** What a job carries. `gen` makes the job id of a re-enqueued chunk a new one. */
 export type ChunkRef = { taskId: string; seq: number; gen: number }
 
-/** One request to a vendor: one channel, one message. `deliveryId` of a member is stable over retries. */
+/** One request to a vendor: one channel, one message. */
 export type Batch = {
   message: Message
   members: readonly BatchMember[]
@@ -218,7 +218,8 @@ export type Batch = {
   taskId: string
   expiresAt: Date
 }
-export type BatchMember = { id: string; token: string; deliveryId: string }
+/** Task and `id` together name the delivery, the same over all retries. */
+export type BatchMember = { id: string; token: string }
 
 /** What became of one member. `reply` is the vendor's raw answer, passed through by synchronous pushes. */
 export type PushResult = { id: string; reply?: unknown } & (

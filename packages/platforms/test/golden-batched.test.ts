@@ -39,8 +39,8 @@ describe('golden files', () => {
 
   it.each(goldenFiles('email'))('email $file', ({ message, expected }) => {
     const from = { name: 'Fanfare', address: 'news@example.com' }
-    const member = { id: '1', token: 'u1@example.com', deliveryId: '42-1' }
-    expect(mailFor(member, letterOf(message, from), from)).toEqual(expected)
+    const delivery = { id: '42-1', address: 'u1@example.com' }
+    expect(mailFor(delivery, letterOf(message, from), from)).toEqual(expected)
   })
 })
 

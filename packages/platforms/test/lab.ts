@@ -90,7 +90,7 @@ let tasks = 1000
 export function batchOf(tokens: readonly string[], message: Message = MESSAGE, taskId = String(++tasks)): Batch {
   return {
     message,
-    members: tokens.map((token, index) => ({ id: String(index), token, deliveryId: `${taskId}-${index}` })),
+    members: tokens.map((token, index) => ({ id: String(index), token })),
     id: `${taskId}-0-x`,
     taskId,
     expiresAt: new Date(Date.now() + 3600_000),

@@ -100,7 +100,7 @@ function batchOf(tokens: readonly string[], message: Message): Batch {
   const taskId = String(900_000 + ++tasks)
   return {
     message,
-    members: tokens.map((token, index) => ({ id: `m${index}`, token, deliveryId: `${taskId}-${index}` })),
+    members: tokens.map((token, index) => ({ id: `m${index}`, token })),
     id: `${taskId}-0-0`,
     taskId,
     expiresAt: new Date(Date.now() + 3600_000),

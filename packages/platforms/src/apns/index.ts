@@ -68,8 +68,12 @@ class ApnsPusher implements Pusher {
       tokens: this.#tokens,
       isToken: (token) => TOKEN.test(token),
       headers: (accessToken) => headersOf(made, accessToken),
-      request: ({ token, deliveryId }, shared) => ({
-        headers: { ...shared, ':path': `/3/device/${token}`, 'apns-id': made.apnsId ?? uuidOf(deliveryId) },
+      request: ({ token, id }, shared) => ({
+        headers: {
+          ...shared,
+          ':path': `/3/device/${token}`,
+          'apns-id': made.apnsId ?? uuidOf(`${batch.taskId}-${id}`),
+        },
         body: made.payload,
       }),
       judge: (call) => judgeApns(call, withReply),

@@ -39,7 +39,8 @@ class EmailPusher implements Pusher {
       if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
       throw error
     }
-    const run: Run = { letter, signal, withReply: batch.members.length <= REPLY_MEMBERS, halted: undefined }
+    const withReply = batch.members.length <= REPLY_MEMBERS
+    const run: Run = { letter, taskId: batch.taskId, signal, withReply, halted: undefined }
     const verdicts = await Promise.all(batch.members.map((member) => this.#limit(() => this.#send(member, run))))
     return settle(batch.members, verdicts)
   }
@@ -58,8 +59,11 @@ class EmailPusher implements Pusher {
     return verdict
   }
 
-  async #mail(member: BatchMember, { letter, signal, withReply }: Run): Promise<Verdict> {
-    const sending = this.#mailer.send(mailFor(member, letter, this.#from), signal)
+  async #mail(member: BatchMember, { letter, taskId, signal, withReply }: Run): Promise<Verdict> {
+    const sending = this.#mailer.send(
+      mailFor({ id: `${taskId}-${member.id}`, address: member.token }, letter, this.#from),
+      signal,
+    )
     try {
       const { response, messageId } = await sending.done
       return withReply ? { ...SENT, reply: { response, messageId } } : SENT
@@ -71,7 +75,13 @@ class EmailPusher implements Pusher {
   }
 }
 
-type Run = { letter: Letter; signal: AbortSignal; withReply: boolean; halted: Verdict | undefined }
+type Run = {
+  letter: Letter
+  taskId: string
+  signal: AbortSignal
+  withReply: boolean
+  halted: Verdict | undefined
+}
 
 /** No sign of life or a refused sender: the other members would only wait for the same. */
 const concernsAll = (verdict: Verdict): boolean => isAboutChannel(verdict.is) || verdict.free === true

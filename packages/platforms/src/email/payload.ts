@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { BatchMember, Message } from '@fanfare/core'
+import type { Message } from '@fanfare/core'
 import type { SendMailOptions } from 'nodemailer'
 import { checkLength, firstText, UnfitMessage } from '../fields.ts'
 import { domainOf, type Mailbox } from './address.ts'
@@ -35,12 +35,13 @@ export function letterOf(message: Message, from: Mailbox): Letter {
  * One mail for one recipient. The envelope is given, so nothing in a header can add a recipient; the Message-ID is the
  * delivery's in every try, by which many stores hide a repetition (reliability.md §3.1).
  */
-export function mailFor({ token, deliveryId }: BatchMember, letter: Letter, from: Mailbox): SendMailOptions {
+export function mailFor(delivery: { id: string; address: string }, letter: Letter, from: Mailbox): SendMailOptions {
+  const { id, address } = delivery
   return {
     ...letter,
-    to: { name: '', address: token },
-    envelope: { from: from.address, to: [token] },
-    messageId: messageIdOf(deliveryId, from),
+    to: { name: '', address },
+    envelope: { from: from.address, to: [address] },
+    messageId: messageIdOf(id, from),
     disableFileAccess: true,
     disableUrlAccess: true,
   }
