@@ -19,7 +19,9 @@ const MALFORMED: Verdict = { is: 'invalid', reason: 'malformed token' }
 /** One result per member, see `Pusher.push`. A token that stands twice is sent once. */
 export async function pushBatched(push: BatchedPush): Promise<PushResult[]> {
   const { members } = push.batch
-  const { tokens, places } = distinct(members, push.isToken)
+  const given = members.map(({ token }) => token)
+  const isPlain = new Set(given).size === given.length && given.every(push.isToken)
+  const { tokens, places } = isPlain ? { tokens: given } : distinct(members, push.isToken)
   const verdicts: Verdict[] = new Array(tokens.length)
   const starts = Array.from({ length: Math.ceil(tokens.length / push.size) }, (_, index) => index * push.size)
   await Promise.all(
@@ -30,17 +32,14 @@ export async function pushBatched(push: BatchedPush): Promise<PushResult[]> {
       }),
     ),
   )
-  return settle(
-    members,
-    places.map((place) => (place < 0 ? MALFORMED : (verdicts[place] as Verdict))),
-  )
+  return settle(members, places?.map((place) => (place < 0 ? MALFORMED : (verdicts[place] as Verdict))) ?? verdicts)
 }
 
 /** The tokens to send, each once, and for every member where its token stands among them; -1 = malformed. */
 function distinct(
   members: readonly BatchMember[],
   isToken: (token: string) => boolean,
-): { tokens: string[]; places: number[] } {
+): { tokens: string[]; places?: number[] } {
   const known = new Map<string, number>()
   const tokens: string[] = []
   const places = members.map(({ token }) => {

@@ -114,7 +114,7 @@ export function resultOf(id: string, verdict: Verdict): PushResult {
   const { reason } = verdict
   switch (verdict.is) {
     case 'sent':
-      return { id, ...reply, outcome: 'sent' }
+      return reply ? { id, ...reply, outcome: 'sent' } : { id, outcome: 'sent' }
     case 'invalid':
     case 'invalidGated': {
       const gated = verdict.is === 'invalidGated' ? { gated: true } : undefined

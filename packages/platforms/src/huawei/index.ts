@@ -94,7 +94,10 @@ class HuaweiPusher implements Pusher {
         signal,
       })
       const { all, listed, reply } = readHuaweiAnswer(answer)
-      const verdicts = soften(tokens.map((token) => listed.get(token) ?? all))
+      const verdicts =
+        listed.size === 0
+          ? new Array<Verdict>(tokens.length).fill(all)
+          : soften(tokens.map((token) => listed.get(token) ?? all))
       return withReply ? verdicts.map((verdict) => ({ ...verdict, reply })) : verdicts
     } catch (error) {
       if (error instanceof HttpError) return tokens.map(() => verdictOfHttpError(error))

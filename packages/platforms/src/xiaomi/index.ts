@@ -80,7 +80,7 @@ class XiaomiPusher implements Pusher {
           authorization: `key=${this.#options.appSecret}`,
           'content-type': 'application/x-www-form-urlencoded;charset=UTF-8',
         },
-        body: `${form}&registration_id=${encodeURIComponent(tokens.join(','))}`,
+        body: `${form}&registration_id=${listOf(tokens)}`,
         signal,
       })
       return readXiaomiAnswer(answer)
@@ -99,9 +99,18 @@ class XiaomiPusher implements Pusher {
   }
 }
 
+/** Of Base64, as MiPush makes its ids, three characters are to be encoded: half the work of looking at each. */
+const BASE64 = /^[\w+/=-]*$/
+
+function listOf(tokens: readonly string[]): string {
+  if (!tokens.every((token) => BASE64.test(token))) return encodeURIComponent(tokens.join(','))
+  return tokens.join('%2C').replaceAll('+', '%2B').replaceAll('/', '%2F').replaceAll('=', '%3D')
+}
+
 type Request = { form: string; signal: AbortSignal; withReply: boolean }
 
 function verdictsOf(tokens: readonly string[], answer: XiaomiAnswer, withReply: boolean): Verdict[] {
+  if (answer.bad.size === 0 && !withReply) return new Array(tokens.length).fill(answer.all)
   const reply = withReply ? { reply: answer.reply } : undefined
   return tokens.map((token) => {
     const verdict = answer.bad.has(token) ? DEAD : answer.all
