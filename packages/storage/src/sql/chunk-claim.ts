@@ -7,10 +7,12 @@ import {
   DONE,
   digitOf,
   isAllFinal,
+  packed,
   type Reasons,
   STARTED,
   toChunk,
   UNSENT,
+  unpacked,
 } from './chunk-rows.ts'
 import type { Db } from './db.ts'
 import { toJson, toKey } from './db.ts'
@@ -83,10 +85,11 @@ function settleCrashed(db: Db, rows: readonly ClaimedRow[], tasks: ReadonlyMap<n
   const crashed = rows.filter((claimed) => claimed.wasStarted > 0 && tasks.get(claimed.row[0])?.onUnknown === 'drop')
   if (crashed.length === 0) return [...rows]
   const settled = crashed.map(({ row, wasStarted }) => {
-    row[14] = withUnknown(row[14], wasStarted)
-    if (isAllFinal(row[14])) row[5] = DONE
+    const digits = withUnknown(unpacked(row[14]), wasStarted)
+    row[14] = packed(digits)
+    if (isAllFinal(digits)) row[5] = DONE
     const reasons = row[15] === null ? undefined : (JSON.parse(row[15]) as Reasons)
-    return [row[0], row[1], row[14], countsOf(row[14], reasons), row[5]]
+    return [row[0], row[1], row[14], countsOf(digits, reasons), row[5]]
   })
   db.run(SETTLE, [toJson(settled)])
   return rows.filter(({ row }) => row[5] !== DONE)

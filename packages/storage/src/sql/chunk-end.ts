@@ -1,11 +1,21 @@
 import type { Outcome } from '@fanfare/core'
-import { countsOf, type DEAD, type Digits, type DONE, digitOf, isFinalDigit, type Reasons } from './chunk-rows.ts'
+import {
+  countsOf,
+  type DEAD,
+  type DONE,
+  digitOf,
+  isFinalDigit,
+  type PackedDigits,
+  packed,
+  type Reasons,
+  unpacked,
+} from './chunk-rows.ts'
 import type { Db, Row } from './db.ts'
 import { runRows, valuesSql } from './values.ts'
 
 /** What becomes of the open members of a chunk, and of the chunk. */
 export type Ending = { outcome: Outcome; reason?: string; state: typeof DONE | typeof DEAD }
-type OpenRow = [task: number, seq: number, outcomes: Digits, reasons: string | null]
+type OpenRow = [task: number, seq: number, outcomes: PackedDigits, reasons: string | null]
 
 export const OPEN_COLUMNS = 'json_group_array(json_array(task, seq, outcomes, reasons))'
 /** A chunk being sent is left to its sender as long as the lease holds. */
@@ -32,7 +42,7 @@ export function end(db: Db, find: string, params: Row, ending: Ending): Promise<
 }
 
 function endedRow([task, seq, outcomes, text]: OpenRow, ending: Ending): Row {
-  const digits = Array.from(outcomes)
+  const digits = Array.from(unpacked(outcomes))
   const reasons: Reasons = text === null ? {} : (JSON.parse(text) as Reasons)
   digits.forEach((digit, index) => {
     if (isFinalDigit(digit)) return
@@ -44,5 +54,5 @@ function endedRow([task, seq, outcomes, text]: OpenRow, ending: Ending): Row {
   })
   const ended = digits.join('')
   const known = Object.keys(reasons).length > 0
-  return [task, seq, ending.state, ended, known ? JSON.stringify(reasons) : null, countsOf(ended, reasons)]
+  return [task, seq, ending.state, packed(ended), known ? JSON.stringify(reasons) : null, countsOf(ended, reasons)]
 }

@@ -10,8 +10,10 @@ export const SENDING = 3
 export const DONE = 4
 export const DEAD = 5
 
-/** Outcomes of a chunk as text, one digit per member: four bits each, readable in any SQL shell. */
+/** Outcomes of a chunk, one digit per member. */
 export type Digits = string
+/** `Digits` as the table has them: as they are, or `2x1000` where a thousand members have the same. */
+export type PackedDigits = string
 const DIGIT = new Map(OUTCOMES.map((outcome, code) => [outcome, String(code)]))
 const FINAL_DIGIT = OUTCOMES.map(isFinal)
 export const digitOf = (outcome: Outcome): string => DIGIT.get(outcome) ?? '0'
@@ -26,6 +28,11 @@ export const isAllFinal = (digits: Digits): boolean => ALL_FINAL.test(digits)
 
 /** Whether all members have the same outcome, as most chunks have at their start and at their end. */
 const isAll = (digits: Digits, digit: string): boolean => digits.length > 0 && digits === digit.repeat(digits.length)
+
+export const packed = (digits: Digits): PackedDigits =>
+  isAll(digits, digits.charAt(0)) ? `${digits.charAt(0)}x${digits.length}` : digits
+export const unpacked = (text: PackedDigits): Digits =>
+  text.charAt(1) === 'x' ? text.charAt(0).repeat(Number(text.slice(2))) : text
 
 const outcomesOf = (digits: Digits): Outcome[] =>
   isAll(digits, UNSENT) ? new Array(digits.length).fill('unsent') : Array.from(digits, outcomeOf)
@@ -43,40 +50,61 @@ export function countsOf(digits: Digits, reasons: Reasons | undefined): CountsTe
   return JSON.stringify([byDigit, byReason])
 }
 
+/** From one device id to the next, and how many members follow one another so; null for a member without a device. */
+type Run = number | null | [distance: number, times: number]
+/** Shorter runs are written number by number. */
+const LEAST_RUN = 4
+
 /**
- * Members as text: `[[device ids], [user ids]]`, each device id as the distance to the one before (broadcasts have
- * them in order, so that is mostly one digit), null where a member has none; 0 for a list that has none at all.
+ * Members as text: `[[runs of device ids], [user ids]]`, null where a member has none; 0 for a list that has none at
+ * all. A thousand devices bound one after another are one run.
  */
 export function encodeMembers(members: readonly Member[]): string {
+  const runs: Run[] = []
   let before = 0
-  const devices = members.map(({ deviceId }) => {
-    if (deviceId === undefined) return null
-    const distance = Number(deviceId) - before
-    before += distance
-    return distance
-  })
+  let distance: number | null = null
+  let times = 0
+  for (const { deviceId } of members) {
+    const next = deviceId === undefined ? null : Number(deviceId) - before
+    before += next ?? 0
+    if (next !== distance) {
+      endRun(runs, distance, times)
+      distance = next
+      times = 0
+    }
+    times++
+  }
+  endRun(runs, distance, times)
   const users = members.map(({ userId }) => userId ?? null)
-  return JSON.stringify([devices.some(isGiven) ? devices : 0, users.some(isGiven) ? users : 0])
+  return JSON.stringify([runs.some(isGiven) ? runs : 0, users.some(isGiven) ? users : 0])
+}
+
+function endRun(runs: Run[], distance: number | null, times: number): void {
+  if (distance !== null && times >= LEAST_RUN) runs.push([distance, times])
+  else for (let time = 0; time < times; time++) runs.push(distance)
 }
 
 const isGiven = (value: unknown): boolean => value !== null
 
 export function decodeMembers(text: string, size: number): Member[] {
-  const [distances, users] = JSON.parse(text) as [(number | null)[] | 0, (string | null)[] | 0]
+  const [runs, users] = JSON.parse(text) as [Run[] | 0, (string | null)[] | 0]
+  if (runs === 0) return Array.from({ length: size }, (_, index) => memberOf(undefined, users, index))
   const members: Member[] = []
   let device = 0
-  for (let index = 0; index < size; index++) {
-    const member: Member = {}
-    const distance = distances === 0 ? null : (distances[index] ?? null)
-    if (distance !== null) {
-      device += distance
-      member.deviceId = String(device)
+  for (const run of runs) {
+    const [distance, times] = Array.isArray(run) ? run : [run, 1]
+    for (let time = 0; time < times; time++) {
+      device += distance ?? 0
+      members.push(memberOf(distance === null ? undefined : String(device), users, members.length))
     }
-    const user = users === 0 ? null : (users[index] ?? null)
-    if (user !== null) member.userId = user
-    members.push(member)
   }
   return members
+}
+
+function memberOf(deviceId: string | undefined, users: (string | null)[] | 0, index: number): Member {
+  const userId = users === 0 ? null : (users[index] ?? null)
+  if (deviceId === undefined) return userId === null ? {} : { userId }
+  return userId === null ? { deviceId } : { deviceId, userId }
 }
 
 /** The columns of a chunk as one JSON array; the table's alias is `c`. */
@@ -116,7 +144,7 @@ export type ChunkRow = [
   size: number,
   leaseUntil: number | null,
   nextAt: number | null,
-  outcomes: Digits,
+  outcomes: PackedDigits,
   reasons: string | null,
   members: string,
 ]
@@ -130,7 +158,7 @@ export function toChunk(row: ChunkRow): Chunk {
     ...(channel !== null && { channelId: String(channel) }),
     lane: LANES[lane] ?? 'bulk',
     members: decodeMembers(row[16], size),
-    outcomes: outcomesOf(row[14]),
+    outcomes: outcomesOf(unpacked(row[14])),
     reasons: row[15] === null ? {} : (JSON.parse(row[15]) as Reasons),
     state: CHUNK_STATES[state] ?? 'dead',
     gen,

@@ -1,14 +1,16 @@
 import type { ChunkWrite } from '@fanfare/core'
 import {
   countsOf,
-  type Digits,
   DONE,
   digitOf,
   isAllFinal,
   isFinalDigit,
+  type PackedDigits,
+  packed,
   QUEUED,
   type Reasons,
   SENDING,
+  unpacked,
 } from './chunk-rows.ts'
 import type { Db, Row } from './db.ts'
 import { toKey } from './db.ts'
@@ -40,7 +42,7 @@ type DraftRow = [
   tries: number,
   leaseUntil: number | null,
   nextAt: number | null,
-  outcomes: Digits,
+  outcomes: PackedDigits,
   reasons: string | null,
   taskState: number,
 ]
@@ -93,7 +95,7 @@ const toDraft = (row: DraftRow): Draft => ({
   tries: row[6],
   leaseUntil: row[7],
   nextAt: row[8],
-  digits: row[9].split(''),
+  digits: unpacked(row[9]).split(''),
   reasons: row[10] === null ? undefined : (JSON.parse(row[10]) as Reasons),
   cancelled: row[11] >= stateCode('done'),
 })
@@ -113,7 +115,7 @@ function toRow(draft: Draft, now: number): Row {
     draft.nextAt,
     dueAt,
     countsOf(digits, reasons),
-    digits,
+    packed(digits),
     reasons ? JSON.stringify(reasons) : null,
   ]
 }

@@ -61,14 +61,20 @@ function usersExist(db: Db, asked: Asked): boolean[] {
   return asked.map((_, index) => found.has(index))
 }
 
+/** Ids are digits, and so a list of them is JSON already. */
+const keysOf = (ids: readonly string[]): string => {
+  const list = ids.join()
+  return /^[\d,]*$/.test(list) ? `[${list}]` : JSON.stringify(ids.map(toKey))
+}
+
 function byIds(db: Db, ids: readonly string[]): (Device | undefined)[] {
-  const rows = db.json<DeviceRow[]>(BY_IDS, [JSON.stringify(ids.map(toKey))])
+  const rows = db.json<DeviceRow[]>(BY_IDS, [keysOf(ids)])
   const byId = new Map(rows.map((row) => [String(row[0]), toDevice(row)]))
   return ids.map((id) => byId.get(id))
 }
 
 function tokens(db: Db, ids: readonly string[]): (string | null | undefined)[] {
-  const found = db.json<(string | 0 | null)[]>(TOKENS, [JSON.stringify(ids.map(toKey))])
+  const found = db.json<(string | 0 | null)[]>(TOKENS, [keysOf(ids)])
   return found.map((token) => (token === 0 ? null : (token ?? undefined)))
 }
 

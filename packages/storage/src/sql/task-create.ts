@@ -5,6 +5,7 @@ import {
   DONE,
   encodeMembers,
   PLANNED,
+  packed,
   type Reasons,
   SENDING,
   toDigits,
@@ -103,7 +104,7 @@ export function chunkRow(
     leaseUntil,
     dueAt,
     countsOf(outcomes, reasons),
-    outcomes,
+    packed(outcomes),
     reasons ? JSON.stringify(reasons) : null,
     encodeMembers(chunk.members),
   ]
