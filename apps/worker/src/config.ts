@@ -52,7 +52,7 @@ export const WORKER_DEFAULTS = {
   retryFirstMs: 10_000,
   retryMaxMs: 600_000,
   probeMs: 60_000,
-  planPageSize: 2000,
+  planPageSize: 4000,
   drainMs: 15_000,
   exitMs: 20_000,
 } as const satisfies Partial<WorkerConfig>

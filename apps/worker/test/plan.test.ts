@@ -14,7 +14,9 @@ afterAll(() => rig.stop())
 function planner(holder: string, over: Partial<PlanContext> = {}): PlanContext {
   const enqueue: PlanContext['enqueue'] = (items) => rig.jobs.enqueue(items)
   const nothing = { enqueuePlan: async () => undefined, onPage: () => undefined }
-  return { store: rig.store, log: rig.log, holder, enqueue, ...nothing, signal: new AbortController().signal, ...over }
+  const { store, log } = rig
+  const { signal } = new AbortController()
+  return { store, log, holder, enqueue, ...nothing, signal, pageSize: 2000, ...over }
 }
 
 const chunksOf = (taskId: string): Promise<Chunk[]> => rig.store.chunks.ofTask(taskId, { limit: 10_000 })

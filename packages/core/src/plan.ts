@@ -21,11 +21,10 @@ export type PlanContext = {
   /** Waits for a turn of the event loop to read or write a page in. */
   turn?: () => Promise<void>
   /** Devices per page, a multiple of 1,000. */
-  pageSize?: number
+  pageSize: number
   at?: At
 }
 
-const PAGE_SIZE = 2000
 const BEGIN_LEASE_MS = 30_000
 const RANGE_LEASE_MS = 10_000
 const RENEW_MS = 3000
@@ -93,7 +92,7 @@ async function planRange(ctx: PlanContext, task: Task, index: number): Promise<v
 async function planPage(ctx: PlanContext, task: Task & { plan: Plan }, index: number): Promise<Plan | undefined> {
   const range = task.plan.ranges[index]
   if (!range) return undefined
-  const source = { store: ctx.store, pageSize: ctx.pageSize ?? PAGE_SIZE }
+  const source = { store: ctx.store, pageSize: ctx.pageSize }
   await ctx.turn?.()
   const page = await nextPage(source, { task, plan: task.plan, range })
   await ctx.at?.('before-page')
