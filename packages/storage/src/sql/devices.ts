@@ -61,10 +61,10 @@ function usersExist(db: Db, asked: Asked): boolean[] {
   return asked.map((_, index) => found.has(index))
 }
 
-/** Ids are digits, and so a list of them is JSON already. */
+/** Ids are digits, and so a list of them is JSON already. What is no id matches nothing. */
 const keysOf = (ids: readonly string[]): string => {
   const list = ids.join()
-  return /^[\d,]*$/.test(list) ? `[${list}]` : JSON.stringify(ids.map(toKey))
+  return /^[1-9]\d*(?:,[1-9]\d*)*$/.test(list) ? `[${list}]` : JSON.stringify(ids.map(toKey))
 }
 
 function byIds(db: Db, ids: readonly string[]): (Device | undefined)[] {

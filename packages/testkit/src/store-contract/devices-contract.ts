@@ -18,7 +18,13 @@ export function deviceCases(get: GetSubject): void {
     expect(await store.devices.ofUsers([{ appId: '0', userId: 'a' }])).toEqual([[]])
     const byIds = await store.devices.byIds([b.id, '0', a.id])
     expect(byIds.map((device) => device?.userId)).toEqual(['b', undefined, 'a'])
-    expect(await store.devices.tokens([b.id, '0', a.id, b.id])).toEqual([b.token, undefined, a.token, b.token])
+    expect(await store.devices.tokens([b.id, '0', '', a.id, b.id])).toEqual([
+      b.token,
+      undefined,
+      undefined,
+      a.token,
+      b.token,
+    ])
     await store.devices.markInvalid([{ id: a.id, token: a.token }])
     expect(await store.devices.tokens([a.id])).toEqual([null])
     expect(await store.devices.tokens([])).toEqual([])
