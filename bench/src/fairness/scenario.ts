@@ -22,6 +22,8 @@ export const fairness: Scenario = {
     ...STORE_OPTIONS,
     devices: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '10' },
+    /** One single push in so many milliseconds, over all apps; more for a store that cannot take 100 a second. */
+    everyMs: { type: 'string', default: '10' },
     workers: { type: 'string', default: '1' },
   },
   run,
@@ -41,15 +43,17 @@ async function run(options: Options): Promise<Figures> {
     const big = await tenant(fleet, 'big', { xiaomi: numberOf(options, 'devices'), fcm: SLOW_DEVICES })
     const small = await tenant(fleet, 'small', { xiaomi: 5000, fcm: 5000 })
     const forMs = numberOf(options, 'seconds') * 1000
+    const everyMs = numberOf(options, 'everyMs')
     const p99 = async (tag: string) => round((await simulator.latency({ vendor: 'xiaomi', tag })).p99, 1)
 
-    await measured('warm-up', [small, big], () => sleep(3000))
-    await measured('idle', [small], () => sleep(forMs))
+    await measured({ phase: 'warm-up', of: [small, big], everyMs }, () => sleep(3000))
+    await measured({ phase: 'idle', of: [small], everyMs }, () => sleep(forMs))
     progress(`idle p99 ${await p99('small-idle')} ms`)
-    const broadcasts = await measured('during', [small, big], () => broadcastFor(big.apps.xiaomi, forMs))
+    const during = { phase: 'during', of: [small, big], everyMs }
+    const broadcasts = await measured(during, () => broadcastFor(big.apps.xiaomi, forMs))
     progress(`${broadcasts} broadcasts, p99 ${await p99('small-during')} ms, own ${await p99('big-during')} ms`)
     await simulator.setFaults({ vendor: 'fcm', kind: 'delay', delayMs: SLOW_VENDOR_MS })
-    await measured('slow', [small], () => broadcastBesides(big.apps.fcm, forMs))
+    await measured({ phase: 'slow', of: [small], everyMs }, () => broadcastBesides(big.apps.fcm, forMs))
     return {
       ...judged({
         idleMsP99: await p99('small-idle'),
@@ -76,11 +80,13 @@ function judged(p99s: P99s): P99s & { withinPromise: boolean } {
   return { ...p99s, withinPromise }
 }
 
+type Singles = { phase: string; of: readonly Tenant[]; everyMs: number }
+
 /** Single pushes of the tenants, tagged `<tenant>-<phase>`, for as long as `during` takes. */
-async function measured<T>(phase: string, of: readonly Tenant[], during: () => Promise<T>): Promise<T> {
+async function measured<T>({ phase, of, everyMs }: Singles, during: () => Promise<T>): Promise<T> {
   const probes = of.map(
     ({ apps, name, singles }) =>
-      new Probe(apps.xiaomi, { ...singles, everyMs: 10 * of.length, tag: `${name}-${phase}` }),
+      new Probe(apps.xiaomi, { ...singles, everyMs: everyMs * of.length, tag: `${name}-${phase}` }),
   )
   try {
     return await during()
