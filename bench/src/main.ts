@@ -1,5 +1,6 @@
 import { runScenario } from '@fanfare/testkit'
 import { broadcast } from './broadcast/scenario.ts'
+import { compare } from './compare/scenario.ts'
 import { fairness } from './fairness/scenario.ts'
 import { limiter } from './limiter/scenario.ts'
 import { memory } from './memory/scenario.ts'
@@ -7,6 +8,6 @@ import { idleLatency } from './single/idle-latency.ts'
 import { single } from './single/scenario.ts'
 
 /** Measures: each scenario runs beside its yardstick (design.md §13). */
-const SCENARIOS = { single, 'idle-latency': idleLatency, broadcast, memory, fairness, limiter }
+const SCENARIOS = { single, 'idle-latency': idleLatency, broadcast, memory, fairness, limiter, compare }
 
 process.exit(await runScenario(SCENARIOS, process.argv.slice(2)))

@@ -7,7 +7,9 @@ export type Options = Readonly<Record<string, string | boolean | undefined>>
 export type Figures = Record<string, unknown> & { held?: boolean }
 export type Scenario = {
   options: NonNullable<ParseArgsConfig['options']>
-  run(options: Options): Promise<Figures>
+  /** Takes words besides its options. */
+  positionals?: boolean
+  run(options: Options, positionals: readonly string[]): Promise<Figures>
 }
 
 export const STORE_OPTIONS = {
@@ -64,7 +66,8 @@ export async function runScenario(scenarios: Readonly<Record<string, Scenario>>,
     const [name, ...args] = argv
     const scenario = name === undefined ? undefined : scenarios[name]
     if (!scenario) throw new UsageError(`unknown scenario ${name ?? ''}: one of ${Object.keys(scenarios).join(', ')}`)
-    const { held, ...figures } = await scenario.run(optionsOf(scenario, args))
+    const { values, positionals } = parsed(scenario, args)
+    const { held, ...figures } = await scenario.run(values, positionals)
     process.stdout.write(`${JSON.stringify({ scenario: name, ...figures })}\n`)
     return held === false ? 1 : 0
   } catch (error) {
@@ -73,9 +76,14 @@ export async function runScenario(scenarios: Readonly<Record<string, Scenario>>,
   }
 }
 
-function optionsOf(scenario: Scenario, args: string[]): Options {
+function parsed(scenario: Scenario, args: string[]): { values: Options; positionals: readonly string[] } {
   try {
-    return parseArgs({ args, options: scenario.options, allowPositionals: false }).values as Options
+    const { values, positionals } = parseArgs({
+      args,
+      options: scenario.options,
+      allowPositionals: scenario.positionals ?? false,
+    })
+    return { values: values as Options, positionals }
   } catch (error) {
     const known = Object.keys(scenario.options).map((option) => `--${option}`)
     throw new UsageError(`${(error as Error).message}\nknown: ${known.join(' ')}`)
