@@ -5,11 +5,13 @@ import { bindUsers, message, OPERATOR, type TestApi, type TestApp, testApi } fro
 let api: TestApi
 let app: TestApp
 let before: Awaited<ReturnType<Watch>>
+const LABEL = 'members'
 
 beforeAll(async () => {
   api = await testApi()
   app = await api.app()
   await bindUsers(app, { test1: 'ok-1' })
+  await app.call('POST', 'push/label', { name: LABEL })
   before = await watch(api)()
 })
 afterAll(() => api.close())
@@ -72,6 +74,49 @@ describe('operators, types and names (T94, T95)', () => {
     expect((await app.call(method, path, body)).status).toBe(status)
     await expectNothingHappened()
   })
+
+  /** What is no place of a page, in the envelope of a cursor of this API. */
+  const forged = (place: string) =>
+    Buffer.from(`fanfare:cursor:${Buffer.from(place).toString('base64url')}`).toString('base64url')
+  const places = [
+    '[{"$gt":""}]',
+    '[{}]',
+    '[null]',
+    '[true]',
+    '[[1]]',
+    '[1,2]',
+    '[]',
+    '{}',
+    '"x"',
+    '1',
+    'x',
+    '[1.5]',
+    '[1e99]',
+  ]
+
+  it.each(places)('refuses a cursor that holds %s', async (place) => {
+    const expected = parameter('cursor: was not given by this API')
+    expect(refusal(await app.call('GET', `push/label?cursor=${forged(place)}`))).toEqual(expected)
+    await expectNothingHappened()
+    const users = `push/label/${LABEL}/user`
+    expect(refusal(await app.call('GET', `${users}?cursor=${forged(place)}`))).toEqual(expected)
+  })
+
+  it('refuses a cursor of another list', async () => {
+    const expected = parameter('cursor: was not given by this API')
+    expect(refusal(await app.call('GET', `push/label?cursor=${forged('["test1"]')}`))).toEqual(expected)
+    expect(refusal(await app.call('GET', `push/label/${LABEL}/user?cursor=${forged('[1]')}`))).toEqual(expected)
+  })
+
+  it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty', 'online'])(
+    'knows no provider %s',
+    async (provider) => {
+      const reply = await app.call('POST', 'notifiers', { name: 'n', provider, certificate: 'c' })
+      const known = 'APNS, ANDROID, FCM, XIAOMIPUSH, HUAWEIPUSH, EMAIL, WECOM'
+      expect(refusal(reply)).toEqual(parameter(`provider: must be one of ${known}`))
+      await expectNothingHappened()
+    },
+  )
 
   it.each(['..%2fx/app', 'demo/a%00b', 'demo/%23', '%24where/x', 'demo/a:b'])('knows no app %s', async (where) => {
     const reply = await api.ask('POST', `/${where}/push/single`, { token: app.token, body: {} })

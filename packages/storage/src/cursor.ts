@@ -1,3 +1,5 @@
+import { PushError } from '@fanfare/core'
+
 /** Cursors are opaque to callers: base64url of what the next page needs. */
 export const toCursor = (place: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(place), 'utf8').toString('base64url')
@@ -10,4 +12,19 @@ export function fromCursor<T extends readonly (string | number)[]>(cursor: strin
   } catch {
     return [] as unknown as T
   }
+}
+
+/** The id that a caller's cursor holds; undefined without a cursor. What this store did not give is refused by name. */
+export const idOfCursor = (cursor: string | undefined): number | undefined =>
+  cursor === undefined ? undefined : only(cursor, (place) => Number.isSafeInteger(place))
+
+/** The same for a cursor that holds a name. */
+export const nameOfCursor = (cursor: string | undefined): string | undefined =>
+  cursor === undefined ? undefined : only(cursor, (place) => typeof place === 'string')
+
+function only<T extends string | number>(cursor: string, isPlace: (place: unknown) => boolean): T {
+  const list = fromCursor<readonly T[]>(cursor)
+  const [place] = list
+  if (list.length === 1 && place !== undefined && isPlace(place)) return place
+  throw new PushError('BAD_PARAMETER', { field: 'cursor', detail: 'was not given by this API' })
 }

@@ -11,15 +11,15 @@ import { z } from 'zod'
 import { notifierName } from './names.ts'
 
 /** Provider names of the wire (wire-api.md §4.3); EMAIL and WECOM are ours, FCM is taken for ANDROID. */
-const PLATFORM_OF: Readonly<Record<string, PlatformName>> = {
-  APNS: 'apns',
-  ANDROID: 'fcm',
-  FCM: 'fcm',
-  XIAOMIPUSH: 'xiaomi',
-  HUAWEIPUSH: 'huawei',
-  EMAIL: 'email',
-  WECOM: 'wecom',
-}
+const PLATFORM_OF: ReadonlyMap<string, PlatformName> = new Map([
+  ['APNS', 'apns'],
+  ['ANDROID', 'fcm'],
+  ['FCM', 'fcm'],
+  ['XIAOMIPUSH', 'xiaomi'],
+  ['HUAWEIPUSH', 'huawei'],
+  ['EMAIL', 'email'],
+  ['WECOM', 'wecom'],
+])
 export const PROVIDER_OF: Readonly<Record<PlatformName, string>> = {
   apns: 'APNS',
   fcm: 'ANDROID',
@@ -83,9 +83,9 @@ type Changed = z.output<typeof changedNotifier>
 export type ChannelDraft = Omit<NewChannel, 'id' | 'appId'> & { credential: string }
 
 export function toDraft(given: z.output<typeof newNotifier>): ChannelDraft {
-  const platform = PLATFORM_OF[given.provider]
-  if (platform === undefined || platform === 'online') {
-    const known = Object.keys(PLATFORM_OF).join(', ')
+  const platform = PLATFORM_OF.get(given.provider)
+  if (platform === undefined) {
+    const known = [...PLATFORM_OF.keys()].join(', ')
     throw new PushError('BAD_PARAMETER', { field: 'provider', detail: `must be one of ${known}` })
   }
   const draft = {

@@ -1,6 +1,6 @@
 import type { Label, LabelMember, LabelStore } from '@fanfare/core'
 import { trusted } from 'mongoose'
-import { fromCursor, toCursor } from '../cursor.ts'
+import { idOfCursor, nameOfCursor, toCursor } from '../cursor.ts'
 import type { Db } from './connect.ts'
 import { addUsers, userKey } from './device-bind.ts'
 import { isDuplicate } from './errors.ts'
@@ -57,7 +57,7 @@ async function counted(db: Db, rows: readonly LabelDoc[]): Promise<Label[]> {
 type PageAsk = { appId: string; limit: number; cursor: string | undefined }
 
 async function page(db: Db, ask: PageAsk): Promise<{ labels: Label[]; cursor?: string }> {
-  const [before] = ask.cursor === undefined ? [] : fromCursor<[id: number]>(ask.cursor)
+  const before = idOfCursor(ask.cursor)
   const filter = { appId: Number(ask.appId), ...(before !== undefined && { _id: trusted({ $lt: before }) }) }
   const rows = await db.labels
     .find(filter)
@@ -113,8 +113,8 @@ async function resize(db: Db, labelId: number, by: number): Promise<void> {
 type MembersAsk = { labelId: string; limit: number; cursor: string | undefined }
 
 async function members(db: Db, ask: MembersAsk): Promise<{ members: LabelMember[]; cursor?: string }> {
-  const [after] = ask.cursor === undefined ? [] : fromCursor<[user: string]>(ask.cursor)
-  const from = after === undefined ? {} : { userId: trusted({ $gt: String(after) }) }
+  const after = nameOfCursor(ask.cursor)
+  const from = after === undefined ? {} : { userId: trusted({ $gt: after }) }
   const rows = await db.labelMembers
     .find({ labelId: Number(ask.labelId), ...from })
     .sort({ userId: 1 })

@@ -1,5 +1,5 @@
 import type { Label, LabelMember, LabelStore } from '@fanfare/core'
-import { fromCursor, toCursor } from '../cursor.ts'
+import { idOfCursor, nameOfCursor, toCursor } from '../cursor.ts'
 import type { Db } from './db.ts'
 import { toJson, toKey } from './db.ts'
 import type { Tables } from './tables.ts'
@@ -46,7 +46,7 @@ type Page = { limit: number; cursor: string | undefined }
 
 /** Newest first: ids rise with time. */
 function page(db: Db, ask: Page & { appId: string }): { labels: Label[]; cursor?: string } {
-  const [before] = ask.cursor === undefined ? [] : fromCursor<[number]>(ask.cursor)
+  const before = idOfCursor(ask.cursor)
   let query = db.build.selectFrom('labels').selectAll().where('app', '=', toKey(ask.appId))
   if (before !== undefined) query = query.where('id', '<', before)
   const rows = db.query(query.orderBy('id', 'desc').limit(ask.limit + 1))
@@ -110,7 +110,7 @@ const membersOf = (db: Db, labelId: string) =>
 
 /** In order of user ids. */
 function members(db: Db, ask: Page & { labelId: string }): { members: LabelMember[]; cursor?: string } {
-  const [after] = ask.cursor === undefined ? [] : fromCursor<[string]>(ask.cursor)
+  const after = nameOfCursor(ask.cursor)
   const query = membersOf(db, ask.labelId)
   const from = after === undefined ? query : query.where('user', '>', after)
   const rows = db.query(from.orderBy('user').limit(ask.limit + 1))

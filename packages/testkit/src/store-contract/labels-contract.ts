@@ -44,6 +44,23 @@ export function labelCases(get: GetSubject): void {
     expect((await store.labels.page(appId, 5)).cursor).toBeUndefined()
   })
 
+  it('refuses a cursor that it did not give', async () => {
+    const { store, make } = get()
+    const { id: appId } = await make.app()
+    const made = await label(appId, 'paged')
+    const { id } = typeof made === 'string' ? { id: '' } : made
+    const cursorOf = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url')
+    const foreign = [[{ $gt: '' }], [null], [[1]], [1, 2], [], {}, 'x', 1.5].map(cursorOf)
+    const refused = { code: 'BAD_PARAMETER', message: 'cursor: was not given by this API' }
+    const answer = (ask: () => Promise<unknown>) => Promise.resolve().then(ask)
+    for (const cursor of [...foreign, cursorOf(['ann']), '', 'x']) {
+      await expect(answer(() => store.labels.page(appId, 2, cursor))).rejects.toMatchObject(refused)
+    }
+    for (const cursor of [...foreign, cursorOf([1]), '', 'x']) {
+      await expect(answer(() => store.labels.members(id, 2, cursor))).rejects.toMatchObject(refused)
+    }
+  })
+
   it('counts members; adding and removing twice changes nothing', async () => {
     const { store, make } = get()
     const { id: appId } = await make.app()
