@@ -34,13 +34,13 @@ type Env = Readonly<Record<string, string | undefined>>
 /** Reads the environment; throws one clear sentence for the first thing that is wrong. */
 export function readConfig(env: Env = process.env): ApiConfig {
   const optional = pick(env, {
-    operatorToken: 'FANFARE_OPERATOR_TOKEN',
     vendorUrl: 'VENDOR_URL',
     vendorCa: 'VENDOR_CA',
     vendorSmtp: 'VENDOR_SMTP',
   })
   return {
     ...optional,
+    ...operatorTokenOf(env['FANFARE_OPERATOR_TOKEN']),
     ...API_DEFAULTS,
     storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? API_DEFAULTS.storeUrl,
     storeSync: oneOf('STORE_SYNC', env['STORE_SYNC'] ?? 'full', ['full', 'normal']),
@@ -83,6 +83,17 @@ function masterKeyOf(text: string | undefined): Buffer {
   const key = Buffer.from(text, 'base64')
   if (key.length !== 32) throw new Error(`FANFARE_MASTER_KEY must be 32 bytes in base64, it has ${key.length}`)
   return key
+}
+
+/** It opens every app, so it must not be one that can be guessed. */
+const LEAST_OPERATOR_TOKEN = 24
+
+function operatorTokenOf(token: string | undefined): { operatorToken?: string } {
+  if (!token) return {}
+  if (token.length >= LEAST_OPERATOR_TOKEN) return { operatorToken: token }
+  throw new Error(
+    `FANFARE_OPERATOR_TOKEN must have at least ${LEAST_OPERATOR_TOKEN} characters (openssl rand -hex 24), it has ${token.length}`,
+  )
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

@@ -70,6 +70,10 @@ it.each([
   [{ FANFARE_HAN_WIDTH: '3' }, /^FANFARE_HAN_WIDTH must be one of 1, 2, it is 3$/],
   [{ FANFARE_TASK_TTL_HOURS: '0' }, /^FANFARE_TASK_TTL_HOURS must be a whole number from 1 to 168, it is 0$/],
   [{ PORT: '8o99' }, /^PORT must be a whole number from 0 to 65535, it is 8o99$/],
+  [
+    { FANFARE_OPERATOR_TOKEN: 'x'.repeat(23) },
+    /^FANFARE_OPERATOR_TOKEN must have at least 24 characters \(openssl rand -hex 24\), it has 23$/,
+  ],
   [{ STORE_SYNC: 'off' }, /^STORE_SYNC must be one of full, normal, it is off$/],
 ])('says in one sentence what is wrong with %j', (more, expected) => {
   expect(() => readConfig(env(more))).toThrow(expected)
@@ -79,4 +83,5 @@ it('takes MONGO_URI for STORE_URL, and sane defaults', () => {
   const config = readConfig({ FANFARE_MASTER_KEY: randomBytes(32).toString('base64'), MONGO_URI: 'mongodb://x/y' })
   expect(config).toMatchObject({ storeUrl: 'mongodb://x/y', storeSync: 'full', port: 8099, zone: 'UTC', hanWidth: 2 })
   expect(config.operatorToken).toBeUndefined()
+  expect(readConfig(env({ FANFARE_OPERATOR_TOKEN: 'x'.repeat(24) })).operatorToken).toHaveLength(24)
 })

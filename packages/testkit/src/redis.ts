@@ -68,7 +68,7 @@ function serviceOf(child: Child, port: number, removeDir: string | undefined): R
   }
 }
 
-/** Whether a Redis at this place says PONG; false also while it loads its file. */
+/** Whether a Redis at this place says PONG, or asks for its password; false also while it loads its file. */
 export function answersPing(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host }, () => socket.write('PING\r\n'))
@@ -77,7 +77,7 @@ export function answersPing(port: number, host = '127.0.0.1'): Promise<boolean> 
       resolve(answer)
     }
     socket.setTimeout(1000, () => end(false))
-    socket.once('data', (data) => end(data.toString().startsWith('+PONG')))
+    socket.once('data', (data) => end(/^(\+PONG|-NOAUTH)/.test(data.toString())))
     socket.once('error', () => end(false))
   })
 }
