@@ -16,17 +16,21 @@ const DEFAULTS: ConnectOptions = {
   retryWrites: true,
 }
 
-/** Connects, and makes the indexes that are missing. Rejects with StoreDownError where no primary answers in 3 s. */
-export function connectMongo(url: string): Promise<Db> {
+/**
+ * Connects, and prepares what is to be there before anything is read. Rejects with StoreDownError where no primary
+ * answers in 3 s.
+ */
+export function connectMongo(url: string, prepare: (db: Db) => Promise<void>): Promise<Db> {
   return storeErrors(async () => {
     const mongoose = new Mongoose({ sanitizeFilter: true, strictQuery: 'throw', bufferCommands: false })
     const connection = await mongoose.createConnection(url, optionsFor(url)).asPromise()
     try {
       const models = modelsOf(connection)
-      await Promise.all(Object.values(models).map((model) => model.createIndexes()))
       const clock = new Clock(() => serverTime(connection))
+      const db = { ...models, connection, clock }
       await clock.now()
-      return { ...models, connection, clock }
+      await prepare(db)
+      return db
     } catch (error) {
       await connection.close(true)
       throw error

@@ -9,6 +9,7 @@ import { guarded } from './errors.ts'
 import { takeIds } from './ids.ts'
 import { labelStore } from './labels.ts'
 import { lease } from './leases.ts'
+import { prepare } from './migrations.ts'
 import { purge } from './purge.ts'
 import { taskStore } from './tasks.ts'
 import { tokenStore } from './tokens.ts'
@@ -18,7 +19,7 @@ import { tokenStore } from './tokens.ts'
  * every write waits for a majority and the journal. Rejects with StoreDownError where no server answers.
  */
 export async function openMongo(url: string, sealer: Sealer): Promise<Store> {
-  const db = await connectMongo(url)
+  const db = await connectMongo(url, (db) => prepare(db))
   return {
     ...guarded({
       takeIds: (count: number) => takeIds(db, count),

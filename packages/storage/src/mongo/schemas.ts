@@ -145,6 +145,8 @@ export type ChunkFlags = {
 export type CounterDoc = { _id: string; next: number }
 export type LeaseDoc = { _id: string; holder: string; until: Date }
 export type RevokedDoc = { _id: string; at: Date; expiresAt: Date }
+/** One document: which of the migrations this database has had. */
+export type SchemaDoc = { _id: string; version: number }
 
 export type Models = {
   apps: Model<AppDoc>
@@ -158,6 +160,7 @@ export type Models = {
   counters: Model<CounterDoc>
   leases: Model<LeaseDoc>
   revoked: Model<RevokedDoc>
+  schema: Model<SchemaDoc>
 }
 
 const OPTIONS = { versionKey: false, minimize: false, autoIndex: false, autoCreate: false } as const
@@ -239,8 +242,22 @@ const leases = new Schema({ _id: String, holder: String, until: Date }, OPTIONS)
 const revoked = new Schema({ _id: String, at: Date, expiresAt: instant }, OPTIONS)
   .index({ at: 1 })
   .index({ expiresAt: 1 }, { expireAfterSeconds: 0 })
+const schema = new Schema({ _id: String, version: count }, OPTIONS)
 
-const SCHEMAS = { apps, channels, devices, users, labels, labelMembers, tasks, chunks, counters, leases, revoked }
+const SCHEMAS = {
+  apps,
+  channels,
+  devices,
+  users,
+  labels,
+  labelMembers,
+  tasks,
+  chunks,
+  counters,
+  leases,
+  revoked,
+  schema,
+}
 
 /** One model per collection; the document types above are what is read and written. */
 export function modelsOf(connection: Connection): Models {
