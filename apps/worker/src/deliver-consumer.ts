@@ -5,7 +5,7 @@ import type { WorkerContext } from './context.ts'
 export function consumeDeliveries(ctx: WorkerContext, onStuck: (platform: string) => void): Consumer[] {
   const { redisUrl, concurrency, maxBulk, lockMs, stalledMs } = ctx.config
   return QUEUE_PLATFORMS.map((platform) => {
-    const options = { redisUrl, platform, concurrency, maxBulk, lockMs, stalledMs, log: ctx.log }
+    const options = { redisUrl, platform, concurrency, maxBulk, lockMs, stalledMs, log: ctx.log, holder: ctx.holder }
     return consume({ ...options, onStuck: () => onStuck(platform) }, async (job, signal) => {
       const again = await ctx.deliverer.deliver(job, signal)
       if (again) ctx.counters.jobsAgain++

@@ -14,7 +14,7 @@ export type Account = {
 const FINAL_STATES = new Set(['done', 'cancelled', 'failed'])
 const PAGE = 500
 /** No task ended for this long: the rest will not either. Longer than every lease, lock and stalled scan. */
-const QUIET_MS = 30_000
+const QUIET_MS = 60_000
 
 /** Waits until every task has ended, or until none has for a while; answers how many have not. */
 export async function drain(setup: Setup, taskIds: readonly string[]): Promise<number> {

@@ -21,6 +21,8 @@ export type DeliverHandler = (job: DeliverJob, signal: AbortSignal) => Promise<A
 export type ConsumerOptions = {
   redisUrl: string
   platform: PlatformName
+  /** Names this process; each job says in `pb` (Bull Board: processed by) who took it. */
+  holder: string
   /** Jobs in progress at once. */
   concurrency: number
   /** Chunks of tasks among them at most. */
@@ -149,12 +151,13 @@ class DeliverConsumer implements Consumer {
 /** Settings of reliability.md §6. No limiter here: one account's limit must not stop the others. */
 export function workerOptions(
   connection: Redis,
-  options: Pick<ConsumerOptions, 'platform' | 'concurrency' | 'lockMs' | 'stalledMs'> | { name: string },
+  options: Pick<ConsumerOptions, 'platform' | 'holder' | 'concurrency' | 'lockMs' | 'stalledMs'> | { name: string },
 ): WorkerOptions {
   const own = 'platform' in options ? options : { platform: options.name, concurrency: 1 }
-  const { lockMs, stalledMs } = own as { lockMs?: number; stalledMs?: number }
+  const { lockMs, stalledMs, holder } = own as { lockMs?: number; stalledMs?: number; holder?: string }
   return {
     connection,
+    ...(holder && { name: holder }),
     prefix: prefixOf(own.platform),
     concurrency: own.concurrency,
     // The version must be known: without it BullMQ rounds every delay up to whole seconds.

@@ -32,7 +32,14 @@ const item = (taskId: string, over: Partial<Enqueue> = {}): Enqueue => {
 
 type Handle = (job: DeliverJob, signal: AbortSignal) => Promise<Again | undefined>
 function start(handle: Handle, over: { concurrency?: number; maxBulk?: number } = {}): Consumer {
-  const options = { redisUrl: redis.url, platform: 'xiaomi', concurrency: 10, maxBulk: 2, log: quiet } as const
+  const options = {
+    redisUrl: redis.url,
+    platform: 'xiaomi',
+    holder: 'test',
+    concurrency: 10,
+    maxBulk: 2,
+    log: quiet,
+  } as const
   const consumer = consume({ ...options, ...over }, handle)
   open.push(consumer)
   return consumer
