@@ -1,4 +1,5 @@
 import { TASK_TTL_MS } from '@fanfare/core'
+import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
 
 /** Everything the API can be told from outside; read from the environment once and judged once. */
 export type ApiConfig = {
@@ -16,6 +17,8 @@ export type ApiConfig = {
   vendorUrl?: string
   vendorCa?: string
   vendorSmtp?: string
+  /** What tenants may name as their servers although it is not public. */
+  allowedAddresses: readonly AllowedAddress[]
   logLevel: string
   /** IANA name of the zone in which `startDate` is read. */
   zone: string
@@ -48,6 +51,7 @@ export function readConfig(env: Env = process.env): ApiConfig {
     masterKey: masterKeyOf(env['FANFARE_MASTER_KEY']),
     host: env['HOST'] ?? API_DEFAULTS.host,
     port: wholeNumber('PORT', env['PORT'] ?? '8099', 0, 65_535),
+    allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
     logLevel: env['LOG_LEVEL'] ?? API_DEFAULTS.logLevel,
     zone: zoneOf(env['FANFARE_ZONE'] ?? API_DEFAULTS.zone),
     hanWidth: oneOf('FANFARE_HAN_WIDTH', env['FANFARE_HAN_WIDTH'] ?? '2', ['1', '2']) === '1' ? 1 : 2,
@@ -61,6 +65,7 @@ export const API_DEFAULTS = {
   redisUrl: 'redis://127.0.0.1:6379',
   host: '127.0.0.1',
   port: 8099,
+  allowedAddresses: [],
   logLevel: 'info',
   zone: 'UTC',
   hanWidth: 2,

@@ -15,6 +15,7 @@ import {
   type Store,
   StoreDownError,
 } from '@fanfare/core'
+import type { AddressGuard } from '@fanfare/platforms'
 import type { ChannelHints, JobQueues } from '@fanfare/queue'
 import type { Redis } from 'ioredis'
 import { derivedKey, Tokens } from './auth.ts'
@@ -27,6 +28,8 @@ import { Failures, InFlight } from './limits.ts'
 export type Parts = {
   store: Store
   pushers: Pushers
+  /** Asked about every address that a tenant writes. */
+  guard: AddressGuard
   limiter: Limiter
   jobs: JobQueues
   hints: ChannelHints

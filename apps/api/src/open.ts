@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Log, Pushers, Store } from '@fanfare/core'
-import { openLimiter, openPushers } from '@fanfare/platforms'
+import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
 import { openChannelHints, openJobs } from '@fanfare/queue'
 import { openStore } from '@fanfare/storage'
 import { Redis } from 'ioredis'
@@ -24,24 +24,28 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
     given.store ??
     own(await openStore(config.storeUrl, { masterKey: config.masterKey, sync: config.storeSync }), (it) => it.close())
   const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
+  const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const parts: Parts = {
+    guard,
     log,
     store,
     redis,
     hints: given.hints ?? own(openChannelHints(config.redisUrl), (it) => it.close()),
     jobs: given.jobs ?? own(openJobs(config.redisUrl), (it) => it.close()),
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close()),
-    pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log }), (it) => it.close()),
+    pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log, guard }), (it) => it.close()),
     ...(given.at && { at: given.at }),
   }
   return { parts, close: () => closeAll(closers) }
 }
 
-async function pushersOf(config: ApiConfig, to: { store: Store; redis: Redis; log: Log }): Promise<Pushers> {
+type PushersUse = { store: Store; redis: Redis; log: Log; guard: AddressGuard }
+
+async function pushersOf(config: ApiConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
-  const { store, redis, log } = to
+  const { store, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
-  return openPushers({ credentialOf, redis, log, vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca })
+  return openPushers({ credentialOf, ...use, vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca })
 }
 
 /** Fails soon rather than keeping commands while Redis is away (reliability.md §6). */

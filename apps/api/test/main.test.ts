@@ -75,6 +75,7 @@ it.each([
     /^FANFARE_OPERATOR_TOKEN must have at least 24 characters \(openssl rand -hex 24\), it has 23$/,
   ],
   [{ STORE_SYNC: 'off' }, /^STORE_SYNC must be one of full, normal, it is off$/],
+  [{ FANFARE_ALLOWED_ADDRESSES: '127.1' }, /^FANFARE_ALLOWED_ADDRESSES must list names, .*; "127.1" is none of these$/],
 ])('says in one sentence what is wrong with %j', (more, expected) => {
   expect(() => readConfig(env(more))).toThrow(expected)
 })

@@ -72,6 +72,7 @@ function environmentOf(
     LOG_LEVEL: config.logLevel,
     VENDOR_URL: parts.simulator.url,
     VENDOR_CA: parts.caFile,
+    FANFARE_ALLOWED_ADDRESSES: `${parts.simulator.smtp.host}:${parts.simulator.smtp.port}`,
     VENDOR_SMTP: `${parts.simulator.smtp.host}:${parts.simulator.smtp.port}`,
   }
 }

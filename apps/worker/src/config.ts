@@ -1,3 +1,5 @@
+import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
+
 /** Everything a worker can be told from outside; read from the environment once and judged once. */
 export type WorkerConfig = {
   storeUrl: string
@@ -10,6 +12,8 @@ export type WorkerConfig = {
   vendorUrl?: string
   vendorCa?: string
   vendorSmtp?: string
+  /** What tenants may name as their servers although it is not public. */
+  allowedAddresses: readonly AllowedAddress[]
   logLevel: string
   /** Jobs in progress at once on each platform. */
   concurrency: number
@@ -41,6 +45,7 @@ export const WORKER_DEFAULTS = {
   storeUrl: 'sqlite:./data/fanfare.db',
   storeSync: 'full',
   redisUrl: 'redis://127.0.0.1:6379',
+  allowedAddresses: [],
   logLevel: 'info',
   concurrency: 150,
   maxBulk: 8,
@@ -66,6 +71,7 @@ export function readConfig(env: Env = process.env): WorkerConfig {
     storeSync: syncOf(env['STORE_SYNC'] ?? 'full'),
     redisUrl: env['REDIS_URL'] ?? WORKER_DEFAULTS.redisUrl,
     masterKey: masterKeyOf(env['FANFARE_MASTER_KEY']),
+    allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
     logLevel: env['LOG_LEVEL'] ?? WORKER_DEFAULTS.logLevel,
     concurrency: numberOf('WORKER_CONCURRENCY', env, { least: 1, most: 2000, otherwise: WORKER_DEFAULTS.concurrency }),
     maxBulk: numberOf('WORKER_BULK', env, { least: 1, most: 500, otherwise: WORKER_DEFAULTS.maxBulk }),

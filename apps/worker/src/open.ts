@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { At, Limiter, Log, Pushers, Store, TaskRate } from '@fanfare/core'
-import { openLimiter, openPushers } from '@fanfare/platforms'
+import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, openChannelHints, openJobs, openTaskRate } from '@fanfare/queue'
 import { openStore } from '@fanfare/storage'
 import { Redis } from 'ioredis'
@@ -11,6 +11,8 @@ import type { WorkerConfig } from './config.ts'
 export type Parts = {
   store: Store
   pushers: Pushers
+  /** For the servers that tenants name. */
+  guard: AddressGuard
   limiter: Limiter
   taskRate: TaskRate
   jobs: JobQueues
@@ -32,14 +34,16 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
   }
   const log = given.log ?? openLog(config.logLevel)
   const store = given.store ?? own(await openStore(config.storeUrl, sealing(config)))
+  const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const parts: Parts = {
+    guard,
     log,
     store,
     hints: given.hints ?? own(openChannelHints(config.redisUrl)),
     jobs: given.jobs ?? own(openJobs(config.redisUrl)),
     taskRate: given.taskRate ?? own(openTaskRate(config.redisUrl)),
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log })),
-    pushers: given.pushers ?? own(await pushersOf(config, { store, log })),
+    pushers: given.pushers ?? own(await pushersOf(config, { store, log, guard })),
     ...(given.at && { at: given.at }),
   }
   return { parts, close: () => closeAll(closers) }
@@ -50,13 +54,15 @@ const openLog = (level: string): Log => pino({ level, base: { app: 'worker' } },
 
 const sealing = ({ masterKey, storeSync }: WorkerConfig) => ({ masterKey, sync: storeSync })
 
-async function pushersOf(config: WorkerConfig, to: { store: Store; log: Log }): Promise<Pushers> {
+type PushersUse = { store: Store; log: Log; guard: AddressGuard }
+
+async function pushersOf(config: WorkerConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
   const redis = tokenRedis(config.redisUrl)
-  const { store, log } = to
+  const { store, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
   const endpoints = { vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca }
-  const pushers = openPushers({ credentialOf, redis, log, ...endpoints })
+  const pushers = openPushers({ credentialOf, redis, ...use, ...endpoints })
   return {
     for: (channel) => pushers.for(channel),
     drop: (channelId) => pushers.drop(channelId),

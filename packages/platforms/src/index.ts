@@ -1,4 +1,7 @@
 export * from './access-token.ts'
+export { mailServerOf } from './email/options.ts'
+export { type AllowedAddress, readAllowedAddresses } from './guard/allowed.ts'
+export * from './guard/guard.ts'
 export * from './http.ts'
 export { Http2Pool } from './http2/pool.ts'
 export * from './opener.ts'

@@ -1,9 +1,13 @@
 import { type Channel, ChannelError, type Log, type Pusher } from '@fanfare/core'
 import type { TokenRedis } from './access-token.ts'
+import type { AddressGuard } from './guard/guard.ts'
 import type { Http } from './http.ts'
 import type { Http2Pool } from './http2/pool.ts'
 
-/** What every pusher is opened with. Endpoints come from the operator's configuration only (design.md §9). */
+/**
+ * What every pusher is opened with. Endpoints come from the operator's configuration only (design.md §9); the one that a
+ * tenant names, its mail server, is connected to through the guard.
+ */
 export type OpenContext = {
   channel: Channel
   /** The opened secret part: key, password or service account (wire-api.md §4.3). Never logged. */
@@ -12,6 +16,8 @@ export type OpenContext = {
   vendorUrl?: string | undefined
   /** `host:port` in place of the SMTP host. */
   smtp?: string | undefined
+  /** For every address that a tenant wrote. */
+  guard: AddressGuard
   /** PEM to trust besides the public roots. */
   ca?: string | undefined
   /** Shares access tokens over the fleet. */

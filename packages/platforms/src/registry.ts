@@ -6,6 +6,7 @@ import { openEmail } from './email/index.ts'
 import { EMAIL_VERDICTS } from './email/verdicts.ts'
 import { openFcm } from './fcm/index.ts'
 import { FCM_VERDICTS } from './fcm/verdicts.ts'
+import { type AddressGuard, openAddressGuard } from './guard/guard.ts'
 import { openHttp } from './http.ts'
 import { Http2Pool } from './http2/pool.ts'
 import { openHuawei } from './huawei/index.ts'
@@ -47,6 +48,8 @@ export type PushersOptions = {
   ca?: string | undefined
   /** `host:port` in place of every SMTP host. */
   smtp?: string | undefined
+  /** For every address that a tenant wrote; without it none that is not public is connected to. */
+  guard?: AddressGuard | undefined
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
   redis?: TokenRedis | undefined
   log?: Log | undefined
@@ -63,14 +66,18 @@ export function openPushers(options: PushersOptions): Pushers {
 
 class KeptPushers implements Pushers {
   readonly #options: PushersOptions
-  readonly #shared: Pick<OpenContext, 'http' | 'http2'>
+  readonly #shared: Pick<OpenContext, 'http' | 'http2' | 'guard'>
   readonly #kept = new Map<string, KeptPusher>()
   readonly #timer: NodeJS.Timeout
   readonly #idleMs: number
 
   constructor(options: PushersOptions) {
     this.#options = options
-    this.#shared = { http: openHttp({ ca: options.ca }), http2: new Http2Pool({ ca: options.ca }) }
+    this.#shared = {
+      http: openHttp({ ca: options.ca }),
+      http2: new Http2Pool({ ca: options.ca }),
+      guard: options.guard ?? openAddressGuard(),
+    }
     this.#idleMs = options.idleMs ?? IDLE_MS
     this.#timer = setInterval(() => this.#dropIdle(), Math.max(10, this.#idleMs / 10))
     this.#timer.unref()

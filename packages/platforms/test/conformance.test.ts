@@ -8,7 +8,7 @@ import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { type Message as AdminMessage, getMessaging } from 'firebase-admin/messaging'
 import { googleTokens } from '../src/fcm/oauth.ts'
 import { readServiceAccount } from '../src/fcm/options.ts'
-import { Http2Pool, openHttp } from '../src/index.ts'
+import { Http2Pool, openAddressGuard, openHttp } from '../src/index.ts'
 import { batchOf, channelOf, type Lab, never, serviceAccount, startLab } from './lab.ts'
 
 let lab: Lab
@@ -181,7 +181,8 @@ async function googleAccessToken(): Promise<string> {
   const credential = serviceAccount('demo-project')
   const http = openHttp({ ca: lab.simulator.caPem })
   const http2 = new Http2Pool()
-  const context = { channel: channelOf('fcm'), credential, vendorUrl: lab.simulator.url, http, http2 }
+  const shared = { http, http2, guard: openAddressGuard() }
+  const context = { channel: channelOf('fcm'), credential, vendorUrl: lab.simulator.url, ...shared }
   const token = await googleTokens(context, await readServiceAccount(credential)).get()
   http.close()
   return token

@@ -1,6 +1,7 @@
 import { parse } from '../parse.ts'
 import { notifierEntities } from '../reply.ts'
 import { tenant } from '../route.ts'
+import { checkAddress } from '../service/addresses.ts'
 import { channelOf, deleteChannel, fetchChannels, insertChannel, updateChannel } from '../service/channels.ts'
 import { nameOrUuid } from '../wire/names.ts'
 import { changedNotifier, changeOf, newNotifier, notifierView, toDraft } from '../wire/notifier.ts'
@@ -12,6 +13,7 @@ export const getNotifiers = tenant('GET', '/notifiers', 'none', async (ctx, call
 
 export const postNotifiers = tenant('POST', '/notifiers', 'json', async (ctx, call) => {
   const draft = toDraft(parse(newNotifier, call.body))
+  await checkAddress(ctx, draft)
   return notifierEntities(call, [notifierView(await insertChannel(ctx, call.app, draft))])
 })
 
@@ -23,7 +25,9 @@ export const getNotifier = tenant('GET', '/notifiers/:notifier', 'none', async (
 export const patchNotifier = tenant('PATCH', '/notifiers/:notifier', 'json', async (ctx, call) => {
   const given = parse(changedNotifier, call.body)
   const channel = await channelOf(ctx, call.app, nameOrUuid(call.params))
-  return notifierEntities(call, [notifierView(await updateChannel(ctx, channel, changeOf(channel, given)))])
+  const change = changeOf(channel, given)
+  if (given.emailSettings) await checkAddress(ctx, { ...channel, ...change })
+  return notifierEntities(call, [notifierView(await updateChannel(ctx, channel, change))])
 })
 
 export const deleteNotifier = tenant('DELETE', '/notifiers/:notifier', 'none', async (ctx, call) => {

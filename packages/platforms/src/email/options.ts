@@ -1,15 +1,16 @@
-import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
-import { ChannelError } from '@fanfare/core'
+import { ChannelError, type ChannelSettings } from '@fanfare/core'
+import { type AddressGuard, AddressRefused, type WrittenAddress } from '../guard/guard.ts'
 import type { OpenContext } from '../opener.ts'
-import { optionalSetting, settingOf } from '../opener.ts'
+import { optionalSetting } from '../opener.ts'
 import { type Mailbox, mailboxOf } from './address.ts'
 
 /** `tls` from the first byte, `starttls` or nothing, `none` for a relay without TLS, which then gets no password. */
 export type Security = 'tls' | 'starttls' | 'none'
+/** The tenant's server is connected to through the guard, the operator's (VENDOR_SMTP) directly. */
+export type MailServer = { host: string; port: number; guarded?: { written: WrittenAddress; guard: AddressGuard } }
 export type EmailOptions = {
-  host: string
-  port: number
+  server: MailServer
   security: Security
   auth: { user: string; pass: string } | undefined
   from: Mailbox
@@ -17,24 +18,26 @@ export type EmailOptions = {
   ca: string[] | undefined
 }
 
-const HOST = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/
 /** A tenant names the host, so the port must be one of mail: 25, 465 (TLS), 587, 2525. The operator's may be any. */
 const PORTS = new Set([25, 465, 587, 2525])
+const SUBMISSION = 587
 const MAX_CONNECTIONS = 5
 
 /**
  * `host`, `port` (587), `user`, `from` (the user by default) and `security` are settings of the channel, the password
  * is its credential. `security` is `tls` on port 465 and else `starttls`; it never falls back to plain text.
  */
-export function readEmailOptions({ channel, credential, smtp, ca }: OpenContext): EmailOptions {
-  const port = Number(optionalSetting(channel, 'port') ?? 587)
+export function readEmailOptions({ channel, credential, smtp, ca, guard }: OpenContext): EmailOptions {
+  const written = mailServerOf(channel.settings)
   const user = optionalSetting(channel, 'user')
-  const security = securityOf(optionalSetting(channel, 'security') ?? (port === 465 && !smtp ? 'tls' : 'starttls'))
+  const security = securityOf(
+    optionalSetting(channel, 'security') ?? (written.port === 465 && !smtp ? 'tls' : 'starttls'),
+  )
   const from = mailboxOf(optionalSetting(channel, 'from') ?? user ?? '')
   if (!from) throw new ChannelError('setting from must be an address, or a name and an address in <>')
   if (user !== undefined && security === 'none') throw new ChannelError('a password is not sent without TLS')
   return {
-    ...(smtp ? operatorsHost(smtp) : tenantsHost(settingOf(channel, 'host'), port)),
+    server: smtp ? operatorsServer(smtp) : tenantsServer(written, guard),
     security,
     auth: user === undefined ? undefined : { user, pass: credential },
     from,
@@ -48,13 +51,21 @@ function securityOf(text: string): Security {
   throw new ChannelError('setting security must be tls, starttls or none')
 }
 
-function tenantsHost(host: string, port: number): { host: string; port: number } {
-  if (!HOST.test(host) || isIP(host)) throw new ChannelError('setting host must be the name of a mail server')
-  if (!PORTS.has(port)) throw new ChannelError(`setting port must be one of ${[...PORTS].join(', ')}`)
-  return { host, port }
+/** The server that a tenant wrote into the settings of an e-mail channel. */
+export function mailServerOf({ host = '', port = SUBMISSION }: ChannelSettings): WrittenAddress {
+  return { host: String(host), port: Number(port), ports: PORTS }
 }
 
-function operatorsHost(smtp: string): { host: string; port: number } {
+function tenantsServer(written: WrittenAddress, guard: AddressGuard): MailServer {
+  try {
+    guard.examine(written)
+  } catch (error) {
+    throw error instanceof AddressRefused ? new ChannelError(`setting ${error.message}`) : error
+  }
+  return { host: written.host, port: written.port, guarded: { written, guard } }
+}
+
+function operatorsServer(smtp: string): MailServer {
   const { hostname, port } = new URL(`smtp://${smtp}`)
   return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 25) }
 }

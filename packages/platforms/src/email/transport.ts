@@ -1,7 +1,7 @@
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { createTransport, type SendMailOptions } from 'nodemailer'
-import type { EmailOptions } from './options.ts'
+import type { EmailOptions, MailServer } from './options.ts'
 
 /** A mail on its way. `written`: the server asked for the message and it began to leave. */
 export type Sending = { done: Promise<{ response: string; messageId: string }>; written(): boolean }
@@ -42,11 +42,13 @@ export function openMailer(options: EmailOptions): Mailer {
   }
 }
 
-function poolOptions({ host, port, security, auth, maxConnections, ca }: EmailOptions) {
+function poolOptions({ server, security, auth, maxConnections, ca }: EmailOptions) {
+  const { host, port } = server
   return {
     pool: true as const,
     host,
     port,
+    ...(server.guarded ? { getSocket: guardedSocket(server.guarded) } : {}),
     secure: security === 'tls',
     requireTLS: security === 'starttls',
     ignoreTLS: security === 'none',
@@ -63,3 +65,13 @@ function poolOptions({ host, port, security, auth, maxConnections, ca }: EmailOp
     disableUrlAccess: true,
   }
 }
+
+type Opened = { connection: Socket }
+type Done = (error: Error | null, opened?: Opened) => void
+
+/** Every connection of the pool is opened by the guard, with a look-up of its own. */
+const guardedSocket =
+  ({ guard, written }: NonNullable<MailServer['guarded']>) =>
+  (_options: unknown, done: Done): void => {
+    guard.connect(written).then((connection) => done(null, { connection }), done)
+  }

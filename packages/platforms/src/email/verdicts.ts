@@ -1,3 +1,4 @@
+import { AddressRefused } from '../guard/guard.ts'
 import { rowsByCode, type Verdict, type VerdictTable, verdictOf } from '../verdict.ts'
 
 const GREYLIST_MS = 5 * 60_000
@@ -39,6 +40,12 @@ export const EMAIL_VERDICTS: VerdictTable = {
     { when: 'EAUTH 535, 534, ENOAUTH, EOAUTH2', outcome: 'channel', codes: ['auth'] },
     { when: 'EAUTH 454', outcome: 'deferred', codes: ['auth-later'], afterMs: 30_000 },
     { when: 'ETLS, EREQUIRETLS', outcome: 'channel', codes: ['tls'], note: 'no or unusable STARTTLS' },
+    {
+      when: 'the host is or now resolves to an address that is not public',
+      outcome: 'channel',
+      codes: ['address'],
+      note: 'never connected to',
+    },
     {
       when: 'ESOCKET, ECONNECTION, ETIMEDOUT, EDNS, EABORT before the message',
       outcome: 'deferred',
@@ -83,6 +90,7 @@ export const MALFORMED: Verdict = { is: 'invalid', reason: 'malformed address' }
 
 function keyOf(error: SmtpError, written: boolean): string {
   const { code = '', command = '', responseCode } = error
+  if (error instanceof AddressRefused) return 'address'
   if (AUTH_CODES.has(code)) return responseCode !== undefined && responseCode < 500 ? 'auth-later' : 'auth'
   if (TLS_CODES.has(code)) return 'tls'
   if (responseCode !== undefined && responseCode >= 400) return keyOfAnswer(error, responseCode)
@@ -110,7 +118,9 @@ function keyOfTransient(responseCode: number, enhanced: string, response: string
 const enhancedOf = (response: string): string => /^\d{3}[ -](\d\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1] ?? ''
 
 /** Without addresses, few-valued: the answer's numbers, else the code. */
-function reasonOf({ code, command, response = '', responseCode }: SmtpError): string {
+function reasonOf(error: SmtpError): string {
+  if (error instanceof AddressRefused) return error.message
+  const { code, command, response = '', responseCode } = error
   if (responseCode === undefined) return code ?? 'failed'
   return [command, String(responseCode), enhancedOf(response)].filter(Boolean).join(' ')
 }

@@ -196,6 +196,6 @@ function vendorEnvironment(simulator: FleetProcess): Record<string, string> {
   return {
     VENDOR_URL: simulator.url,
     ...(ca === undefined ? {} : { VENDOR_CA: ca }),
-    ...(smtp === undefined ? {} : { VENDOR_SMTP: smtp }),
+    ...(smtp === undefined ? {} : { VENDOR_SMTP: smtp, FANFARE_ALLOWED_ADDRESSES: smtp }),
   }
 }
