@@ -4,10 +4,11 @@ import { flushall } from './flushall.ts'
 import { planner } from './planner.ts'
 import { rolling } from './rolling.ts'
 import { tasks } from './tasks.ts'
+import { tenants } from './tenants/scenario.ts'
 import { vendors } from './vendors/scenario.ts'
 import { workers } from './workers.ts'
 
 /** Breaks things: each scenario exits 0 only where its promise held; `--expect-loss` turns that round. */
-const SCENARIOS = { workers, api, flushall, rolling, vendors, planner, tasks }
+const SCENARIOS = { workers, api, flushall, rolling, vendors, planner, tasks, tenants }
 
 process.exit(await runScenario(SCENARIOS, process.argv.slice(2)))

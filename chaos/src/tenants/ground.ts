@@ -1,0 +1,106 @@
+import type { SimulatorClient } from '@fanfare/simulator'
+import { type Fleet, FleetApp, type FleetPlatform, type HttpAnswer, seedDevices } from '@fanfare/testkit'
+
+export type AttackerOptions = {
+  /** The operator trusts it with many tasks, as a big sender. */
+  lifted?: boolean
+}
+
+/** Where an attack takes place: a fleet, the simulator, and the attacker's apps. */
+export class Ground {
+  readonly fleet: Fleet
+  readonly simulator: SimulatorClient
+  /** Tells an attack that it is over. */
+  readonly signal: AbortSignal
+  readonly #over = new AbortController()
+  readonly #attackers: Attacker[] = []
+
+  constructor(fleet: Fleet, simulator: SimulatorClient) {
+    this.fleet = fleet
+    this.simulator = simulator
+    this.signal = this.#over.signal
+  }
+
+  /** An app of the attacker; each attack may have several. */
+  async attacker(name = 'attacker', { lifted = false }: AttackerOptions = {}): Promise<Attacker> {
+    const app = await FleetApp.create(this.fleet, { org: 'tenants', name })
+    if (lifted) await app.liftTaskLimits()
+    const attacker = new Attacker(app)
+    this.#attackers.push(attacker)
+    return attacker
+  }
+
+  /** Repeats `once` in so many lines at a time until the attack is over; what fails is the attacker's business. */
+  async flood(lines: number, once: (number: number) => Promise<unknown>): Promise<void> {
+    let next = 0
+    const line = async () => {
+      while (!this.signal.aborted) await once(next++).catch(() => undefined)
+    }
+    await Promise.all(Array.from({ length: lines }, line))
+  }
+
+  end(): void {
+    this.#over.abort()
+  }
+
+  /** How the attacker's requests were answered: an attack of which nothing came through was none. */
+  answers(): Record<string, number> {
+    const sums: Record<string, number> = {}
+    for (const { answers } of this.#attackers) {
+      for (const [status, count] of answers) sums[status] = (sums[status] ?? 0) + count
+    }
+    return sums
+  }
+
+  close(): void {
+    for (const { app } of this.#attackers) app.http.close()
+  }
+}
+
+/** One app of the attacker. Counts how it is answered. */
+export class Attacker {
+  readonly app: FleetApp
+  readonly answers = new Map<string, number>()
+
+  constructor(app: FleetApp) {
+    this.app = app
+  }
+
+  /** Any status is an answer; no answer at all is one too. */
+  async call(method: string, path: string, body?: unknown): Promise<HttpAnswer | undefined> {
+    const answer = await this.app.tryCall(method, path, body).catch(() => undefined)
+    this.count(answer === undefined ? 'none' : String(answer.status))
+    return answer
+  }
+
+  count(status: string): void {
+    this.answers.set(status, (this.answers.get(status) ?? 0) + 1)
+  }
+
+  push(path: string, more: object = {}): Promise<HttpAnswer | undefined> {
+    return this.call('POST', path, { pushMessage: { title: 'attack', content: 'an attack' }, ...more })
+  }
+
+  /** A notifier, and `count` users u0 … with one device each on it. Answers the channel's id. */
+  async reach(platform: FleetPlatform, devices: AttackerDevices): Promise<string> {
+    const { name = `attacker-${platform}`, count, from = 0, tokenOf, limits } = devices
+    const channelId = await this.app.addNotifier(platform, name, limits)
+    await seedDevices(await this.app.fleet.openStore(), {
+      appId: await this.app.appId(),
+      ...{ channelId, count, from, tokenOf },
+    })
+    return channelId
+  }
+}
+
+export type AttackerDevices = {
+  name?: string
+  count: number
+  from?: number
+  tokenOf: (index: number) => string
+  limits?: object
+}
+
+/** The names of users from … to (exclusive). */
+export const users = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, offset) => `u${from + offset}`)
