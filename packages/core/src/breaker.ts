@@ -1,3 +1,4 @@
+import { IdleMap } from './idle-map.ts'
 import type { Log } from './ports.ts'
 import type { Store } from './store.ts'
 import type { Channel } from './types.ts'
@@ -12,6 +13,8 @@ export type BreakerOptions = {
   /** Called with a channel whose pause was set or lifted here, so that caches read it anew. */
   onChange?: (channelId: string) => void
   probeEveryMs?: number
+  /** Channels remembered before idle ones are forgotten. */
+  mostChannels?: number
 }
 
 /** Refusals in a row that pause a channel. */
@@ -22,6 +25,8 @@ const SUSPECT_IN_FLIGHT = 1
 /** A refusal comes fast: a channel that was silent for so long is slow, not refused. */
 const COLD_MS = 3000
 const PROBE_EVERY_MS = 60_000
+/** A channel that nothing was heard of for so long may be forgotten. */
+const IDLE_MS = 60_000
 const REFUSED = 'credentials refused: '
 const QUOTA = 'daily quota used up until '
 
@@ -31,6 +36,9 @@ type State = {
   coldSince: number
   inFlight: number
   nextProbeAt: number
+  /** The channel as it was when it was paused here: refusals of older copies of it come late. */
+  pausedVersion: number
+  usedAt: number
   waiters: (() => void)[]
 }
 
@@ -40,11 +48,12 @@ type State = {
  * A channel starts with few requests at once, so that a revoked credential costs few calls however many pushes wait.
  */
 export class Breaker {
-  readonly #states = new Map<string, State>()
+  readonly #states: IdleMap<State>
   readonly #options: BreakerOptions
 
   constructor(options: BreakerOptions) {
     this.#options = options
+    this.#states = new IdleMap(isIdle, options.mostChannels)
   }
 
   /** Whether this process should try a paused channel now, with one request. Never true for an operator's pause. */
@@ -99,8 +108,18 @@ export class Breaker {
     const state = this.#of(channel.id)
     state.failures++
     state.warm = false
+    // A count that went past five without a pause (the write failed, another copy of the channel was resumed) pauses too.
     if (state.failures < MOST_FAILURES || channel.pausedFor !== undefined) return
-    if (state.failures === MOST_FAILURES) await this.#set(channel, `${REFUSED}${reason}`)
+    const version = channel.updatedAt.getTime()
+    if (version <= state.pausedVersion) return
+    const before = state.pausedVersion
+    state.pausedVersion = version
+    try {
+      await this.#set(channel, `${REFUSED}${reason}`)
+    } catch (error) {
+      state.pausedVersion = before
+      throw error
+    }
   }
 
   /** The vendor's daily quota is used up: nothing is sent before its next day begins. */
@@ -117,9 +136,16 @@ export class Breaker {
   }
 
   #of(id: string): State {
+    const usedAt = performance.now()
     const known = this.#states.get(id)
-    if (known) return known
-    const fresh: State = { failures: 0, warm: false, coldSince: Number.NaN, inFlight: 0, nextProbeAt: 0, waiters: [] }
+    if (known) {
+      known.usedAt = usedAt
+      return known
+    }
+    const fresh: State = {
+      ...{ failures: 0, warm: false, coldSince: Number.NaN, inFlight: 0, nextProbeAt: 0, waiters: [], usedAt },
+      pausedVersion: Number.NEGATIVE_INFINITY,
+    }
     this.#states.set(id, fresh)
     return fresh
   }
@@ -138,6 +164,9 @@ export class Breaker {
     this.#options.onChange?.(channel.id)
   }
 }
+
+const isIdle = ({ inFlight, waiters, usedAt }: State): boolean =>
+  inFlight === 0 && waiters.length === 0 && performance.now() - usedAt > IDLE_MS
 
 function mostInFlight(state: State): number {
   if (state.failures > 0) return SUSPECT_IN_FLIGHT

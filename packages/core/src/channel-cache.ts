@@ -1,14 +1,17 @@
 import { Batcher } from './batcher.ts'
+import { IdleMap } from './idle-map.ts'
 import type { Store } from './store.ts'
 import type { Channel } from './types.ts'
 
 const FRESH_MS = 1000
+/** A channel not read for so long is not in use. */
+const IDLE_MS = 60_000
 
 type Entry = { channel: Channel | undefined; readAt: number }
 
 /** Channels as workers see them, at most a second old: changed limits and pauses take effect within 2 s. */
 export class ChannelCache {
-  readonly #entries = new Map<string, Entry>()
+  readonly #entries = new IdleMap<Entry>(({ readAt }) => performance.now() - readAt > IDLE_MS)
   readonly #reader: Batcher<string, Channel | undefined>
   readonly #onChange: (channelId: string) => void
 

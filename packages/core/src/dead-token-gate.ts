@@ -1,3 +1,4 @@
+import { IdleMap } from './idle-map.ts'
 import type { Log } from './ports.ts'
 import type { InvalidToken, Store } from './store.ts'
 import type { Channel } from './types.ts'
@@ -10,6 +11,8 @@ export type DeadTokenGateOptions = {
   log: Log
   /** How long suspects wait for a success to vouch for the channel. */
   waitMs?: number
+  /** Channels remembered before idle ones are forgotten. */
+  mostChannels?: number
 }
 
 /** More suspects than this without one success: it is the channel that is wrong, not the tokens (vendors.md §0.4). */
@@ -18,7 +21,14 @@ const MOST_SUSPECTS = 20
 const VOUCHED_MS = 60_000
 const WAIT_MS = 2000
 
-type Channels = { id: string; waiting: InvalidToken[]; vouchedAt: number; streak: number; timer?: NodeJS.Timeout }
+type Channels = {
+  id: string
+  waiting: InvalidToken[]
+  vouchedAt: number
+  streak: number
+  judgedAt: number
+  timer?: NodeJS.Timeout
+}
 
 /**
  * The one place where tokens are given up. A gated verdict counts only where the channel demonstrably works: after a
@@ -26,11 +36,12 @@ type Channels = { id: string; waiting: InvalidToken[]; vouchedAt: number; streak
  * is raised (vendors.md §0.4, reliability.md T58).
  */
 export class DeadTokenGate {
-  readonly #channels = new Map<string, Channels>()
+  readonly #channels: IdleMap<Channels>
   readonly #options: DeadTokenGateOptions
 
   constructor(options: DeadTokenGateOptions) {
     this.#options = options
+    this.#channels = new IdleMap(isIdle, options.mostChannels)
   }
 
   /** Takes in one batch: how many were sent, and which tokens the vendor called dead. */
@@ -51,9 +62,13 @@ export class DeadTokenGate {
   }
 
   #of(id: string): Channels {
+    const judgedAt = Date.now()
     const known = this.#channels.get(id)
-    if (known) return known
-    const fresh: Channels = { id, waiting: [], vouchedAt: Number.NEGATIVE_INFINITY, streak: 0 }
+    if (known) {
+      known.judgedAt = judgedAt
+      return known
+    }
+    const fresh: Channels = { id, waiting: [], vouchedAt: Number.NEGATIVE_INFINITY, streak: 0, judgedAt }
     this.#channels.set(id, fresh)
     return fresh
   }
@@ -103,3 +118,7 @@ export class DeadTokenGate {
     })
   }
 }
+
+/** Nothing waits to be decided, and whatever vouched for it has passed. */
+const isIdle = ({ timer, waiting, judgedAt }: Channels): boolean =>
+  timer === undefined && waiting.length === 0 && Date.now() - judgedAt > VOUCHED_MS

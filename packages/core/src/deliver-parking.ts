@@ -1,3 +1,5 @@
+import { IdleMap } from './idle-map.ts'
+
 /** A job put off is not put off for longer than this, so that a change is noticed. */
 const LONGEST_MS = 60_000
 
@@ -6,7 +8,7 @@ const LONGEST_MS = 60_000
  * or limited channel do not come round together again and again.
  */
 export class Parking {
-  readonly #next = new Map<string, number>()
+  readonly #next = new IdleMap<number>((at) => at < performance.now())
 
   /** How long this job waits: at least `afterMs`, and `spacingMs` behind the one parked before it. */
   slot(channelId: string, afterMs: number, spacingMs: number): number {

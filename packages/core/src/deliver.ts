@@ -14,6 +14,7 @@ import { Parking } from './deliver-parking.ts'
 import { Turns } from './deliver-turns.ts'
 import { TaskWatch } from './deliver-watch.ts'
 import { StoreDownError } from './errors.ts'
+import { IdleMap } from './idle-map.ts'
 import type { Limiter, Log, Pushers, TaskRate } from './ports.ts'
 import { ChannelError } from './pusher-errors.ts'
 import { Recorder } from './recorder.ts'
@@ -63,7 +64,7 @@ export class Deliverer {
   readonly #finisher: Finisher
   readonly #claims = new Map<string, Batcher<ChunkRef, Claimed | undefined>>()
   readonly #reads: Batcher<string, string | null | undefined>
-  readonly #slowUntil = new Map<string, number>()
+  readonly #slowUntil = new IdleMap<number>((until) => until < performance.now())
   #stopping = false
 
   constructor(options: DeliverOptions) {

@@ -42,6 +42,38 @@ describe('the breaker', () => {
     expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
   })
 
+  it('pauses where the count went past five without a pause', async () => {
+    let down = true
+    const update = async (_id: string, change: { pausedFor?: string | null }) => {
+      if (down) throw new Error('the store is away')
+      if (change.pausedFor) channel = { ...channel, pausedFor: change.pausedFor }
+      return channel
+    }
+    const store = { channels: { update }, lease: async () => true }
+    breaker = new Breaker({ store, log: quiet, holder: 'me', now: () => NOON })
+    await refuse(4)
+    await expect(refuse(1)).rejects.toThrow('the store is away')
+    down = false
+    await refuse(1)
+    expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
+  })
+
+  it('pauses again what another process resumed while its credential is still refused', async () => {
+    await refuse(6)
+    const { pausedFor: _, ...rest } = channel
+    channel = { ...rest, updatedAt: new Date(NOON + 1000) }
+    await refuse(1)
+    expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
+  })
+
+  it('writes one pause for a wave of refusals that come late', async () => {
+    const stale = channel
+    await refuse(5)
+    const paused = channel
+    for (let time = 0; time < 20; time++) await breaker.refused(stale, 'late')
+    expect(channel).toBe(paused)
+  })
+
   it('counts only refusals in a row', async () => {
     await refuse(4)
     await breaker.succeeded(channel)
