@@ -102,6 +102,26 @@ describe('POST push/sync/{target}', () => {
     expect(dataOf((await sync('denied', own)).body)).toEqual([{ pushStatus: 'FAIL', desc: 'invalid notifier' }])
   })
 
+  it('answers FAIL where the master key is another than the one that sealed the credential', async () => {
+    const storeUrl = `sqlite:${await tempDir('sealed')}/store.db`
+    const first = await testApi({ storeUrl })
+    const sealed = await first.app()
+    await bindUsers(sealed, { user: 'ok-1' }, 'sealed')
+    const { masterKey } = first.api.ctx.config
+    await first.close()
+    const errors: object[] = []
+    const log = { info: () => undefined, warn: () => undefined, error: (fields: object) => void errors.push(fields) }
+    const store = await openStore(storeUrl, { masterKey: randomBytes(32) })
+    const second = await testApi({ config: { masterKey, vendorUrl: simulator.url }, overrides: { store, log } })
+    const body = { pushMessage: message() }
+    const reply = await second.ask('POST', `${sealed.path}/push/sync/user`, { token: sealed.token, body })
+    expect(dataOf(reply.body)).toEqual([{ pushStatus: 'FAIL', desc: 'invalid notifier' }])
+    expect(errors).toMatchObject([
+      { alert: 'channel-unopened', platform: 'xiaomi', error: expect.stringMatching(/^SealError/) },
+    ])
+    await second.close()
+  })
+
   it('goes through the pusher as it is now, where the notifier was changed while the permit was waited for', async () => {
     const masterKey = randomBytes(32)
     const store = await openStore('sqlite::memory:', { masterKey })

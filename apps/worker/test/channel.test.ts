@@ -1,4 +1,4 @@
-import { StoreDownError } from '@fanfare/core'
+import { SealError, StoreDownError } from '@fanfare/core'
 import { openChannelHints } from '@fanfare/queue'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { Rig, tokens, until } from './rig.ts'
@@ -43,6 +43,29 @@ describe('a channel whose credentials are refused', () => {
     expect(await pausedFor(channel)).toBeUndefined()
     const page = await rig.store.devices.page({ channelId: channel.id, after: '0', upToId: '999999', limit: 1000 })
     expect(page.deviceIds).toHaveLength(200)
+  })
+})
+
+describe('a channel whose stored credential does not open', () => {
+  it('is paused with a sentence, logged, and works again when it opens', async () => {
+    const channel = await rig.channel('fcm')
+    const { store } = rig
+    let wrongKey = true
+    const credential = (id: string) =>
+      wrongKey
+        ? Promise.reject(new SealError(`the credential of channel ${id} does not open`))
+        : store.channels.credential(id)
+    await rig.worker({ store: { ...store, channels: { ...store.channels, credential } } }, { probeMs: 1500 })
+    const tasks = await pushes(channel, tokens('ok-sealed', 20))
+    await until('it is paused', async () => (await pausedFor(channel)) !== undefined)
+    expect(await pausedFor(channel)).toMatch(/^credentials refused: the stored credential does not open/)
+    const errors = rig.logged.filter(({ level, channelId }) => level === 'error' && channelId === channel.id)
+    expect(errors.map(({ text }) => text)).toEqual(['channel not opened', 'channel paused'])
+    expect(errors[0]?.['error']).toBe(`SealError: the credential of channel ${channel.id} does not open`)
+    expect(requests()).toBe(0)
+    wrongKey = false
+    await allSent(tasks)
+    expect(await pausedFor(channel)).toBeUndefined()
   })
 })
 

@@ -1,4 +1,14 @@
-import { type Channel, ChannelError, type Log, type PlatformName, type Pusher, type Pushers } from '@fanfare/core'
+import {
+  type Channel,
+  ChannelError,
+  IdleMap,
+  type Log,
+  type PlatformName,
+  type Pusher,
+  type Pushers,
+  SealError,
+  StoreDownError,
+} from '@fanfare/core'
 import type { TokenRedis } from './access-token.ts'
 import { openApns } from './apns/index.ts'
 import { APNS_VERDICTS } from './apns/verdicts.ts'
@@ -57,7 +67,10 @@ export type PushersOptions = {
   idleMs?: number
 }
 
+const UNOPENED = 'the channel cannot be opened'
 const IDLE_MS = 10 * 60_000
+/** A channel that cannot be opened is written of in the log at most so often. */
+const TELL_EVERY_MS = 60_000
 
 /** The open pushers of a process: one per channel, opened when first asked for, closed when idle or changed. */
 export function openPushers(options: PushersOptions): Pushers {
@@ -68,6 +81,7 @@ class KeptPushers implements Pushers {
   readonly #options: PushersOptions
   readonly #shared: Pick<OpenContext, 'http' | 'http2' | 'guard'>
   readonly #kept = new Map<string, KeptPusher>()
+  readonly #toldAt = new IdleMap<number>((at) => performance.now() - at > TELL_EVERY_MS)
   readonly #timer: NodeJS.Timeout
   readonly #idleMs: number
 
@@ -118,10 +132,39 @@ class KeptPushers implements Pushers {
   async #open(channel: Channel): Promise<Pusher> {
     const open = OPENERS[channel.platform]
     if (!open) throw new ChannelError(`platform ${channel.platform} has no pusher`)
-    const credential = await this.#options.credentialOf(channel.id)
-    if (credential === undefined || credential === '') throw new ChannelError('the channel has no credential')
     const { vendorUrl, ca, smtp, redis, log } = this.#options
-    return open({ channel, credential, vendorUrl, ca, smtp, redis, log, ...this.#shared })
+    try {
+      const credential = await this.#credentialOf(channel)
+      return await open({ channel, credential, vendorUrl, ca, smtp, redis, log, ...this.#shared })
+    } catch (error) {
+      if (error instanceof StoreDownError) throw error
+      const refused = error instanceof ChannelError ? error : new ChannelError(UNOPENED, { cause: error })
+      this.#tell(channel, refused)
+      throw refused
+    }
+  }
+
+  async #credentialOf(channel: Channel): Promise<string> {
+    try {
+      const credential = await this.#options.credentialOf(channel.id)
+      if (credential === undefined || credential === '') throw new ChannelError('the channel has no credential')
+      return credential
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+      throw new ChannelError('the stored credential does not open with the master key of this server', { cause: error })
+    }
+  }
+
+  /** The cause only where it is ours: a parser's message may hold what it could not read. */
+  #tell({ id, platform }: Channel, { reason, cause }: ChannelError): void {
+    const toldAt = this.#toldAt.get(id) ?? Number.NEGATIVE_INFINITY
+    if (performance.now() - toldAt < TELL_EVERY_MS) return
+    this.#toldAt.set(id, performance.now())
+    const why = cause instanceof SealError || reason === UNOPENED ? { error: String(cause) } : {}
+    this.#options.log?.error(
+      { alert: 'channel-unopened', channelId: id, platform, reason, ...why },
+      'channel not opened',
+    )
   }
 
   #dropIdle(): void {

@@ -2,7 +2,7 @@ import type { Log, PlatformName } from '@fanfare/core'
 import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { disconnect, workerConnection } from './connections.ts'
-import { tameErrors } from './error-flood.ts'
+import { logFailures, tameErrors } from './error-flood.ts'
 import { Gate } from './gate.ts'
 import {
   type DeliverData,
@@ -79,6 +79,7 @@ class DeliverConsumer implements Consumer {
       workerOptions(this.#redis, options),
     )
     tameErrors(this.#worker, options.log)
+    logFailures(this.#worker, options.log)
     this.#watchdog = new Watchdog(this.#redis, options.platform, {
       busy: () => this.#running > 0,
       onStuck: () => options.onStuck?.(),

@@ -2,7 +2,7 @@ import type { Log } from '@fanfare/core'
 import { Worker } from 'bullmq'
 import { disconnect, workerConnection } from './connections.ts'
 import { endsWithin, workerOptions } from './consumer.ts'
-import { tameErrors } from './error-flood.ts'
+import { logFailures, tameErrors } from './error-flood.ts'
 import { PLAN_QUEUE } from './jobs.ts'
 
 export type PlanHandler = (taskId: string, signal: AbortSignal) => Promise<void>
@@ -20,6 +20,7 @@ export function consumePlans(options: { redisUrl: string; log: Log }, handler: P
     removeOnFail: { count: 0 },
   })
   tameErrors(worker, options.log)
+  logFailures(worker, options.log)
   return {
     close: async (deadlineMs) => {
       aborter.abort(new Error('the worker is shutting down'))

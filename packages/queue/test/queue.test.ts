@@ -1,5 +1,14 @@
 import type { Enqueue, Log } from '@fanfare/core'
-import { type Again, type Consumer, consume, type DeliverJob, type JobQueues, jobIdOf, openJobs } from '@fanfare/queue'
+import {
+  type Again,
+  type Consumer,
+  consume,
+  consumePlans,
+  type DeliverJob,
+  type JobQueues,
+  jobIdOf,
+  openJobs,
+} from '@fanfare/queue'
 import { freePort, type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { Queue } from 'bullmq'
@@ -31,7 +40,7 @@ const item = (taskId: string, over: Partial<Enqueue> = {}): Enqueue => {
 }
 
 type Handle = (job: DeliverJob, signal: AbortSignal) => Promise<Again | undefined>
-function start(handle: Handle, over: { concurrency?: number; maxBulk?: number } = {}): Consumer {
+function start(handle: Handle, over: { concurrency?: number; maxBulk?: number; log?: Log } = {}): Consumer {
   const options = {
     redisUrl: redis.url,
     platform: 'xiaomi',
@@ -237,4 +246,35 @@ describe('the gate of bulk chunks', () => {
 
 it('derives job ids BullMQ accepts', () => {
   expect(jobIdOf({ taskId: '9007199254740991', seq: 3, gen: 2 })).toBe('9007199254740991-3-2')
+})
+
+describe('a job that fails', () => {
+  type Line = { text: string } & Record<string, unknown>
+  const logTo = (lines: Line[]): Log => ({ ...quiet, error: (fields, text) => void lines.push({ text, ...fields }) })
+
+  it('is logged with its ids and its error; of many in a second one is', async () => {
+    const lines: Line[] = []
+    let failed = 0
+    const handle = () => {
+      failed++
+      return Promise.reject(new Error('broken'))
+    }
+    start(handle, { log: logTo(lines) })
+    await jobs.enqueue(Array.from({ length: 50 }, (_, n) => item(String(n + 1))))
+    await until('all failed', () => failed === 50)
+    await until('one is logged', () => lines.length > 0)
+    expect(lines[0]).toMatchObject({ text: 'job failed', queue: 'xiaomi', error: 'Error: broken', skipped: 0 })
+    expect(lines[0]?.['job']).toMatchObject({ task: expect.stringMatching(/^\d+$/), seq: 0, channel: '7' })
+    expect(lines.length).toBeLessThan(10)
+  })
+
+  it('is logged where it was to plan a task', async () => {
+    const lines: Line[] = []
+    const handle = () => Promise.reject(new Error('no plan'))
+    const plans = consumePlans({ redisUrl: redis.url, log: logTo(lines) }, handle)
+    await jobs.enqueuePlan('77')
+    await until('it is logged', () => lines.length > 0)
+    expect(lines[0]).toMatchObject({ text: 'job failed', queue: 'plan', error: 'Error: no plan', job: { task: '77' } })
+    await plans.close(2000)
+  })
 })
