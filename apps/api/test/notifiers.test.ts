@@ -100,6 +100,7 @@ describe('notifiers', () => {
     ],
     [{ xiaomiPushSettings: { $where: '1' } }, 'xiaomiPushSettings.$where: Invalid key in record'],
     [{ limits: { rate: -1 } }, 'limits.rate: Too small: expected number to be >=0'],
+    [{ limits: { rate: 0.5, perMs: 86_400_000 } }, 'limits.rate: must be 0 or allow at least one per day'],
     [{ limits: { rate: '5' } }, 'limits.rate: expected number, received string'],
   ])('refuses %j', async (change, expected) => {
     const before = api.writes()

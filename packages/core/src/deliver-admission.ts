@@ -72,6 +72,20 @@ export class Admission {
     return this.#leave(channel, pusher, { permit, requests, members })
   }
 
+  /**
+   * Leave for a further request to members whose first one was answered. The breaker is not asked: it let the first one
+   * start, and this one takes its place.
+   */
+  async again(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
+    const ask = { ...askFor(channel, wish.members, pusher.batchSize), lane: wish.lane, begun: true }
+    for (let waits = 0; ; waits++) {
+      const permit = await this.#take(channel, ask)
+      if (!('afterMs' in permit)) return this.#leave(channel, pusher, { permit, requests: 0, members: wish.members })
+      if (waits === MOST_WAITS || permit.afterMs > WAIT_MS[wish.lane]) return permit
+      if (!(await this.#wait(`${channel.id}:${wish.lane}`, permit.afterMs, WAITERS[wish.lane]))) return permit
+    }
+  }
+
   #mayWait(channel: Channel): boolean {
     return (this.#waiting.get(`${channel.id}:bulk`) ?? 0) < WAITERS.bulk
   }
@@ -88,8 +102,9 @@ export class Admission {
   #leave(channel: Channel, pusher: Pusher, given: { permit: Permit; requests: number; members: number }): Leave {
     const { permit, requests, members } = given
     const byPermit = channel.limits.unit === 'token' ? permit.units : permit.units * pusher.batchSize
+    const byBreaker = requests === 0 ? members : requests * pusher.batchSize
     return {
-      members: Math.min(members, byPermit, requests * pusher.batchSize),
+      members: Math.min(members, byPermit, byBreaker),
       keep: (members) => permit.keep?.(unitsOf(channel, members, pusher.batchSize)),
       answered: () => {
         this.#breaker.left(channel.id, requests)

@@ -5,7 +5,7 @@ import type { ChunkLedger } from './deliver-ledger.ts'
 import { ambiguous, batchIdOf, judge } from './deliver-outcome.ts'
 import { MANY } from './deliver-turns.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
-import type { Batch, PushResult } from './types.ts'
+import type { AskAgain, Batch, PushResult } from './types.ts'
 
 /** Where the vendor names no time. */
 const BUSY_AFTER_MS = 5000
@@ -27,15 +27,20 @@ export class VendorCall {
 
   /** Never rejects: whatever happens is an outcome. */
   async send(piece: readonly Target[], leave: Leave): Promise<void> {
-    let answered = false
+    const leaves = [leave]
     const answer = () => {
-      if (!answered) leave.answered()
-      answered = true
+      for (const one of leaves.splice(0)) one.answered()
     }
     try {
       await this.#kit.at?.('before-send')
       const pusher = await this.#kit.pusher(this.#work.channel)
-      const results = await pusher.push(this.#batch(piece), this.#work.signal)
+      const again: AskAgain = async (members) => {
+        answer()
+        const got = await this.#again(members)
+        if (!('afterMs' in got)) leaves.push(got)
+        return got
+      }
+      const results = await pusher.push({ ...this.#batch(piece), again }, this.#work.signal)
       answer()
       await this.#kit.at?.('after-send')
       if (piece.length >= MANY) await this.#kit.turns.next('going')
@@ -44,6 +49,13 @@ export class VendorCall {
       answer()
       await this.#failed(piece, error)
     }
+  }
+
+  async #again(members: number): Promise<Leave | Again> {
+    const { admission, channels } = this.#kit
+    const { claimed, pusher } = this.#work
+    const channel = (await channels.get(this.#work.channel.id)) ?? this.#work.channel
+    return admission.again(channel, pusher, { members, lane: claimed.chunk.lane })
   }
 
   #batch(piece: readonly Target[]): Batch {

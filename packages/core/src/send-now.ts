@@ -5,7 +5,7 @@ import type { Ids } from './ids.ts'
 import type { Limiter, Log, Permit, Pushers } from './ports.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
 import type { Store } from './store.ts'
-import type { Channel, Device, Outcome, PushResult, Task } from './types.ts'
+import type { AskAgain, Channel, Device, Outcome, PushResult, Task } from './types.ts'
 
 /** The longest pause between two questions to the limiter while a synchronous push waits for its permit. */
 const PERMIT_STEP_MS = 1000
@@ -50,18 +50,39 @@ async function sendInSteps(run: Run, part: Part & { channel: Channel }, batchSiz
   const results: NowResult[] = []
   while (results.length < part.devices.length) {
     const rest = part.devices.slice(results.length)
-    const permit = await permitFor(run, part.channel, rest.length, batchSize)
-    if (!permit) return [...results, ...all(rest, 'unknown', 'rate limit: no permit within the deadline')]
-    const members = rest.slice(0, membersOf(part.channel, permit.units, batchSize))
+    // A request has a permit of its own: a vendor that takes batches gets no more than one of them with each.
+    const most = batchSize > 1 ? Math.min(batchSize, rest.length) : rest.length
+    const permit = await permitFor(run, part.channel, most, batchSize)
+    if (!permit) return [...results, ...all(rest, 'unknown', NO_PERMIT)]
+    const members = rest.slice(0, Math.min(most, membersOf(part.channel, permit.units, batchSize)))
+    const permits = permitsOf(run, part.channel, { first: permit, batchSize })
     try {
-      results.push(...(await sendOnce(run, { ...part, devices: members })))
+      results.push(...(await sendOnce(run, { ...part, devices: members }, permits.again)))
     } catch (error) {
       results.push(...(await failed(run, { ...part, devices: members }, error)))
     } finally {
-      permit.answered()
+      permits.answered()
     }
   }
   return results
+}
+
+const NO_PERMIT = 'rate limit: no permit within the deadline'
+
+/** The permits of one batch: what it came with, and one for each further request. */
+function permitsOf(run: Run, channel: Channel, { first, batchSize }: { first: Permit; batchSize: number }) {
+  const open = [first]
+  const answered = (): void => {
+    for (const permit of open.splice(0)) permit.answered()
+  }
+  const again: AskAgain = async (members) => {
+    answered()
+    const permit = await permitFor(run, channel, members, batchSize)
+    if (!permit) return { afterMs: 0 }
+    open.push(permit)
+    return { members: Math.min(members, membersOf(channel, permit.units, batchSize)) }
+  }
+  return { again, answered }
 }
 
 const unitsOf = (channel: Channel, members: number, batchSize: number): number =>
@@ -82,7 +103,7 @@ async function permitFor(run: Run, channel: Channel, members: number, batchSize:
   return undefined
 }
 
-async function sendOnce(run: Run, part: Part & { channel: Channel }): Promise<NowResult[]> {
+async function sendOnce(run: Run, part: Part & { channel: Channel }, again: AskAgain): Promise<NowResult[]> {
   const { task, signal, ctx } = run
   const batch = {
     id: `${task.id}-${part.seq}`,
@@ -90,6 +111,7 @@ async function sendOnce(run: Run, part: Part & { channel: Channel }): Promise<No
     expiresAt: task.expiresAt,
     message: task.message,
     members: part.devices,
+    again,
   }
   // As it is now: a change of the channel, heard of while the permit was waited for, retires the one before.
   const pusher = await ctx.pushers.for(part.channel)

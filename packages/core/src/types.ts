@@ -209,6 +209,12 @@ export type Chunk = {
 /** What a job carries. `gen` makes the job id of a re-enqueued chunk a new one. */
 export type ChunkRef = { taskId: string; seq: number; gen: number }
 
+/**
+ * Asks leave for a further request to members whose first one was answered (a new access token, a batch that is split):
+ * for how many it was got, or when to come again. Every request to a vendor has a permit of its own.
+ */
+export type AskAgain = (members: number) => Promise<{ members: number } | { afterMs: number }>
+
 /** One request to a vendor: one channel, one message. */
 export type Batch = {
   message: Message
@@ -217,6 +223,8 @@ export type Batch = {
   id: string
   taskId: string
   expiresAt: Date
+  /** Called when all requests made so far for the batch are answered. Absent: whoever pushes keeps no limit. */
+  again?: AskAgain
 }
 /** Task and `id` together name the delivery, the same over all retries. */
 export type BatchMember = { id: string; token: string }

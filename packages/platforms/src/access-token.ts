@@ -53,6 +53,8 @@ export class TokenProvider {
   readonly #sealKey: Buffer
   readonly #now: () => number
   #token: Token | undefined
+  /** Came in the place of a refused one, and who met that refusal could not try it yet. */
+  #untried: string | undefined
   #loading: Promise<Token> | undefined
   #redisAgainAt = 0
 
@@ -85,6 +87,20 @@ export class TokenProvider {
     this.#token = undefined
     await this.#quietly(async (redis) => redis.eval(DELETE_IF, 1, this.#key, hashOf(old)))
     return true
+  }
+
+  /** Members wait to be sent again with this token: it is the second one of theirs, and a third is not got at once. */
+  keepUntried(token: string): void {
+    this.#untried = token
+  }
+
+  isUntried(token: string): boolean {
+    return this.#untried === token
+  }
+
+  /** The vendor took the present token. */
+  accepted(): void {
+    this.#untried = undefined
   }
 
   /**

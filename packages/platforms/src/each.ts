@@ -44,7 +44,8 @@ function sendAll(push: EachPush, indices: readonly number[]): Promise<Verdict[]>
     const request = (index: number) => push.request(push.batch.members[index] as BatchMember, headers)
     return fanOut(push.client, { indices: some, request, judge: push.judge }, push.signal)
   }
-  return push.tokens ? withToken(push.tokens, indices, send, push.signal) : send('', indices)
+  const { tokens, signal, batch } = push
+  return tokens ? withToken({ tokens, indices, send, signal, again: batch.again }) : send('', indices)
 }
 
 /** The same verdict for all, before anything was sent. */

@@ -1,41 +1,55 @@
 import { setMaxListeners } from 'node:events'
-import { BusyError, ChannelError } from '@fanfare/core'
+import { type AskAgain, BusyError, ChannelError } from '@fanfare/core'
 import type { TokenProvider } from './access-token.ts'
+import { sendAgain } from './again.ts'
 import { HttpError } from './http.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Sends to the members at `indices` with this access token; verdicts in the order of `indices`. */
 export type SendWithToken = (token: string, indices: readonly number[]) => Promise<Verdict[]>
 
+export type WithToken = {
+  tokens: TokenProvider
+  indices: readonly number[]
+  send: SendWithToken
+  signal?: AbortSignal
+  /** A resend is a request too and needs a permit. */
+  again?: AskAgain | undefined
+}
+
 /**
  * Sends with the account's access token. Where it is refused (`refresh`), a new one is got once and those members – and
- * the ones not tried because of it – are sent again at once, no try counted. A second refusal stays `refresh`, which
- * `settle` makes a ChannelError. Never rejects: an access token that cannot be had is a verdict too.
+ * the ones not tried because of it – are sent again, each with a permit of its own, no try counted. A second refusal in a
+ * row stays `refresh`, which `settle` makes a ChannelError. Never rejects: an access token that cannot be had is a verdict
+ * too.
  */
-export async function withToken(
-  tokens: TokenProvider,
-  indices: readonly number[],
-  send: SendWithToken,
-  signal?: AbortSignal,
-): Promise<Verdict[]> {
+export async function withToken({ tokens, indices, send, signal, again }: WithToken): Promise<Verdict[]> {
   if (indices.length === 0) return []
   const token = await tokenOr(tokens, signal)
   if (typeof token !== 'string') return indices.map(() => token)
   const verdicts = await send(token, indices)
-  if (!verdicts.some((verdict) => verdict.is === 'refresh')) return verdicts
-  if (!(await tokens.invalidate(token))) return verdicts
-  const again = positionsToRepeat(verdicts)
+  if (!verdicts.some((verdict) => verdict.is === 'refresh')) {
+    if (verdicts.some(isAnswer)) tokens.accepted()
+    return verdicts
+  }
+  const isSecond = tokens.isUntried(token)
+  if (!(await tokens.invalidate(token)) || isSecond) return verdicts
+  const positions = positionsToRepeat(verdicts)
   const renewed = await tokenOr(tokens, signal)
-  const second =
-    typeof renewed === 'string'
-      ? await send(
-          renewed,
-          again.map((position) => indices[position] as number),
-        )
-      : again.map(() => renewed)
-  for (const [at, position] of again.entries()) verdicts[position] = second[at] as Verdict
+  if (typeof renewed !== 'string') {
+    for (const position of positions) verdicts[position] = renewed
+    return verdicts
+  }
+  const repeated = positions.map((position) => indices[position] as number)
+  const second = await sendAgain(again, repeated, (some) => send(renewed, some))
+  if (second.some(isAnswer)) tokens.accepted()
+  else if (second.every(({ free }) => free)) tokens.keepUntried(renewed)
+  for (const [at, position] of positions.entries()) verdicts[position] = second[at] as Verdict
   return verdicts
 }
+
+/** The vendor looked at the message, so it took the access token. */
+const isAnswer = ({ is }: Verdict): boolean => is === 'sent' || is === 'invalid' || is === 'rejected'
 
 /** What the failure to get an access token means for every member. Errors that are none of the vendor's are thrown on. */
 export function verdictOfTokenError(error: unknown): Verdict {

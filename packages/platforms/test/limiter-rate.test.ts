@@ -4,7 +4,7 @@ import { type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { openLimiter } from '../src/index.ts'
-import { type Asker, asking, channelWith, runLoad, unitsOf } from './limiter-load.ts'
+import { type Asker, asking, channelWith, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
 
 let service: RedisService
 let limiters: Limiter[]
@@ -43,6 +43,27 @@ describe('the rate', () => {
     await permit({ ...channel, limits: { ...channel.limits, rate: 5 }, updatedAt: new Date(Date.now() + 1) })
     const got = await (limiters[1] as Limiter).take(channel, { units: 20, least: 1, lane: 'single' })
     expect(got).toMatchObject({ units: 3 })
+  })
+
+  it('below one per window is one per longer window, and what is over a whole number is left out', async () => {
+    const rare = channelWith({ rate: 0.2, perMs: 200 })
+    const broken = channelWith({ rate: 2.5, perMs: 1000 })
+    const askers = limiters.map((one): Asker => ({ limiter: one, lane: 'single', units: 5 }))
+    const runs = [rare, broken].map((channel) => runLoad({ channel, askers, forMs: 3300, latencyMs: 5 }))
+    const [rarely = [], brokenly = []] = await Promise.all(runs)
+    expect(windowsOver(rarely, { rate: 1, unit: 'token', perMs: 1000 })).toBe(0)
+    expect(unitsOf(rarely)).toBeGreaterThanOrEqual(2)
+    expect(windowsOver(brokenly, broken.limits)).toBe(0)
+    expect(unitsOf(brokenly)).toBeGreaterThanOrEqual(4)
+  })
+
+  it('of one is no more than one when it is halved, and no less', async () => {
+    const channel = channelWith({ rate: 1, perMs: 300 })
+    await limiter().slowDown(channel, 100)
+    const asker: Asker = { limiter: limiter(), lane: 'single', units: 1 }
+    const arrivals = await runLoad({ channel, askers: [asker], forMs: 1500, latencyMs: 5 })
+    expect(windowsOver(arrivals, channel.limits)).toBe(0)
+    expect(unitsOf(arrivals)).toBeGreaterThan(1)
   })
 
   it('is nothing while the vendor wants a rest, then half, then more', async () => {

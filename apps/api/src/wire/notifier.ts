@@ -52,10 +52,11 @@ const settings = z.record(
   z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,31}$/, 'is no name of a setting'),
   z.union([line, z.number(), z.boolean()]),
 )
+const MAX_WINDOW_MS = 86_400_000
 const limits = z.strictObject({
   rate: z.number().min(0).max(10_000_000).optional(),
   unit: z.enum(['request', 'token']).optional(),
-  perMs: z.int().min(10).max(86_400_000).optional(),
+  perMs: z.int().min(10).max(MAX_WINDOW_MS).optional(),
   timedAt: z.enum(['answer', 'issue']).optional(),
   maxInFlight: z.int().min(1).max(100_000).optional(),
 })
@@ -103,12 +104,15 @@ export function toDraft(given: z.output<typeof newNotifier>): ChannelDraft {
 /** Why a channel is paused that its app switched off. */
 const DISABLED = 'disabled by the app'
 
-const mergedLimits = (base: ChannelLimits, given: Pick<Changed, 'limits'>): ChannelLimits => ({
-  ...base,
-  ...(Object.fromEntries(
-    Object.entries(given.limits ?? {}).filter(([, value]) => value !== undefined),
-  ) as Partial<ChannelLimits>),
-})
+function mergedLimits(base: ChannelLimits, given: Pick<Changed, 'limits'>): ChannelLimits {
+  const own = Object.entries(given.limits ?? {}).filter(([, value]) => value !== undefined)
+  const limits: ChannelLimits = { ...base, ...Object.fromEntries(own) }
+  // Less than one per window is kept as one per longer window; none is longer than a day.
+  if (limits.rate > 0 && limits.perMs / limits.rate > MAX_WINDOW_MS) {
+    throw new PushError('BAD_PARAMETER', { field: 'limits.rate', detail: 'must be 0 or allow at least one per day' })
+  }
+  return limits
+}
 
 function mergedSettings(platform: PlatformName, base: ChannelSettings, given: Changed): ChannelSettings {
   const own = given[SETTINGS_KEY[platform] ?? ''] as ChannelSettings | null | undefined

@@ -1,4 +1,4 @@
-import type { Batch, Pusher, PushResult } from '@fanfare/core'
+import type { AskAgain, Batch, Pusher, PushResult } from '@fanfare/core'
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { TokenProvider } from '../access-token.ts'
 import { pushBatched } from '../batched.ts'
@@ -29,7 +29,7 @@ export const openHuawei: OpenPusher = (context: OpenContext) => {
 }
 
 type Body = Splice & Partial<HarmonyBody>
-type Request = { body: Body; signal: AbortSignal; withReply: boolean }
+type Request = { body: Body; signal: AbortSignal; withReply: boolean; again: AskAgain | undefined }
 
 class HuaweiPusher implements Pusher {
   readonly batchSize = BATCH_SIZE
@@ -54,7 +54,8 @@ class HuaweiPusher implements Pusher {
       if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
       throw error
     }
-    const request = { body, signal, withReply: batch.members.length <= REPLY_MEMBERS }
+    const { again } = batch
+    const request = { body, signal, again, withReply: batch.members.length <= REPLY_MEMBERS }
     return pushBatched({
       batch,
       size: BATCH_SIZE,
@@ -79,7 +80,8 @@ class HuaweiPusher implements Pusher {
         indices.map((index) => tokens[index] as string),
         request,
       )
-    return withToken(this.#tokens, [...tokens.keys()], send, request.signal)
+    const { signal, again } = request
+    return withToken({ tokens: this.#tokens, indices: [...tokens.keys()], send, signal, again })
   }
 
   async #post(accessToken: string, tokens: readonly string[], request: Request): Promise<Verdict[]> {

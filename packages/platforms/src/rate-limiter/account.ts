@@ -13,9 +13,15 @@ export type Account = {
 export const accountFor = (channel: Channel): Account => ({
   key: accountOf(channel),
   channelId: channel.id,
-  limits: channel.limits,
+  limits: wholeLimits(channel.limits),
   version: channel.updatedAt.getTime(),
 })
+
+/** Less than one unit per window is one unit per longer window: 0.2 per second is one per five seconds. */
+function wholeLimits(limits: ChannelLimits): ChannelLimits {
+  const { rate, perMs } = limits
+  return rate > 0 && rate < 1 ? { ...limits, rate: 1, perMs: Math.ceil(perMs / rate) } : limits
+}
 
 /** The settings that name a vendor's account; without them the channel's name stands (an app id at most vendors). */
 const ACCOUNT_SETTINGS: Readonly<Record<PlatformName, readonly string[]>> = {

@@ -1,4 +1,4 @@
-import type { Batch, Pusher, PushResult } from '@fanfare/core'
+import type { AskAgain, Batch, Pusher, PushResult } from '@fanfare/core'
 import pLimit, { type LimitFunction } from 'p-limit'
 import type { TokenProvider } from '../access-token.ts'
 import { pushBatched } from '../batched.ts'
@@ -27,7 +27,7 @@ export const openWecom: OpenPusher = (context: OpenContext) => {
   return new WecomPusher(context, options, wecomTokens(context, options))
 }
 
-type Request = { body: WecomBody; signal: AbortSignal; withReply: boolean }
+type Request = { body: WecomBody; signal: AbortSignal; withReply: boolean; again: AskAgain | undefined }
 
 class WecomPusher implements Pusher {
   readonly batchSize = BATCH_SIZE
@@ -52,7 +52,8 @@ class WecomPusher implements Pusher {
       if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
       throw error
     }
-    const request = { body, signal, withReply: batch.members.length <= REPLY_MEMBERS }
+    const { again } = batch
+    const request = { body, signal, again, withReply: batch.members.length <= REPLY_MEMBERS }
     return pushBatched({
       batch,
       size: BATCH_SIZE,
@@ -71,7 +72,8 @@ class WecomPusher implements Pusher {
         indices.map((index) => users[index] as string),
         request,
       )
-    return withToken(this.#tokens, [...users.keys()], send, request.signal)
+    const { signal, again } = request
+    return withToken({ tokens: this.#tokens, indices: [...users.keys()], send, signal, again })
   }
 
   /** Users stand in the order of the batch, which is the same in every retry of it. */

@@ -1,14 +1,16 @@
-import { type Batch, ChannelError, type Pusher, type PushResult } from '@fanfare/core'
+import { type AskAgain, type Batch, ChannelError, type Pusher, type PushResult } from '@fanfare/core'
 import pLimit, { type LimitFunction } from 'p-limit'
+import { noPermit, notSentFor } from '../again.ts'
 import { pushBatched } from '../batched.ts'
 import { rejectAll } from '../each.ts'
 import { UnfitMessage } from '../fields.ts'
 import { at, type Http, HttpError, verdictOfHttpError } from '../http.ts'
 import type { OpenContext, OpenPusher } from '../opener.ts'
 import { tokensOf } from '../tokens.ts'
-import type { Verdict } from '../verdict.ts'
+import { isAboutChannel, type Verdict } from '../verdict.ts'
 import { readXiaomiOptions, type XiaomiOptions } from './options.ts'
 import { xiaomiForm } from './payload.ts'
+import { Splits } from './splits.ts'
 import { readXiaomiAnswer, type XiaomiAnswer } from './verdicts.ts'
 
 const PATH = '/v3/message/regid'
@@ -31,6 +33,7 @@ class XiaomiPusher implements Pusher {
   readonly #url: string
   readonly #options: XiaomiOptions
   readonly #limit: LimitFunction = pLimit(IN_FLIGHT)
+  readonly #splits = new Splits()
 
   constructor(http: Http, vendorUrl: string | undefined, options: XiaomiOptions) {
     this.#http = http
@@ -47,28 +50,58 @@ class XiaomiPusher implements Pusher {
       throw error
     }
     const withReply = batch.members.length <= REPLY_MEMBERS
-    const request = { form, signal, withReply }
+    const again: AskAgain = batch.again ?? ((members) => Promise.resolve({ members }))
+    const request = { form, signal, withReply, again, taskId: batch.taskId }
     return pushBatched({
       batch,
       size: BATCH_SIZE,
       isToken,
       limit: this.#limit,
-      send: (tokens) => this.#send(tokens, request, true),
+      send: (tokens) => this.#send(tokens, request),
     })
   }
 
   async close(): Promise<void> {}
 
   /** 20301 says that a batch failed without saying which: it is split in halves once. */
-  async #send(tokens: readonly string[], request: Request, maySplit: boolean): Promise<readonly Verdict[]> {
+  async #send(tokens: readonly string[], request: Request): Promise<readonly Verdict[]> {
+    const known = this.#splits.take(request.taskId, tokens)
+    if (known === 'whole') return this.#sendHalves(tokens, request, true)
     const answer = await this.#post(tokens, request)
     if (answer instanceof HttpError) return tokens.map(() => verdictOfHttpError(answer))
     if (answer.code !== '20301') return verdictsOf(tokens, answer, request.withReply)
-    if (tokens.length === 1) return answer.noTarget ? [NO_TARGET] : verdictsOf(tokens, answer, request.withReply)
-    if (!maySplit) return verdictsOf(tokens, answer, request.withReply)
-    const middle = Math.ceil(tokens.length / 2)
-    const halves = [tokens.slice(0, middle), tokens.slice(middle)]
-    return (await Promise.all(halves.map((half) => this.#send(half, request, false)))).flat()
+    if (tokens.length === 1 && answer.noTarget) return [NO_TARGET]
+    if (tokens.length === 1 || known === 'half') return verdictsOf(tokens, answer, request.withReply)
+    return this.#sendHalves(tokens, request, false)
+  }
+
+  /** Each half is a request with a permit of its own; `hasPermit`: the first one goes with that of the batch. */
+  async #sendHalves(tokens: readonly string[], request: Request, hasPermit: boolean): Promise<readonly Verdict[]> {
+    const size = Math.ceil(tokens.length / 2)
+    const verdicts: Verdict[] = []
+    while (verdicts.length < tokens.length) {
+      const rest = tokens.slice(verdicts.length)
+      const isPaid = hasPermit && verdicts.length === 0
+      const leave = await (isPaid ? { members: size } : request.again(Math.min(size, rest.length)))
+      if ('afterMs' in leave) {
+        this.#splits.add(request.taskId, rest, rest.length > size ? 'whole' : 'half')
+        return [...verdicts, ...rest.map(() => noPermit(leave.afterMs))]
+      }
+      const half = rest.slice(0, Math.min(size, leave.members))
+      verdicts.push(...(await this.#sendHalf(half, request)))
+      const last = verdicts.at(-1)
+      if (last && isAboutChannel(last.is))
+        return [...verdicts, ...tokens.slice(verdicts.length).map(() => notSentFor(last))]
+    }
+    return verdicts
+  }
+
+  /** A half that fails again is rejected. */
+  async #sendHalf(tokens: readonly string[], request: Request): Promise<readonly Verdict[]> {
+    const answer = await this.#post(tokens, request)
+    if (answer instanceof HttpError) return tokens.map(() => verdictOfHttpError(answer))
+    if (tokens.length === 1 && answer.code === '20301' && answer.noTarget) return [NO_TARGET]
+    return verdictsOf(tokens, answer, request.withReply)
   }
 
   async #post(tokens: readonly string[], { form, signal }: Request): Promise<XiaomiAnswer | HttpError> {
@@ -107,7 +140,7 @@ function listOf(tokens: readonly string[]): string {
   return tokens.join('%2C').replaceAll('+', '%2B').replaceAll('/', '%2F').replaceAll('=', '%3D')
 }
 
-type Request = { form: string; signal: AbortSignal; withReply: boolean }
+type Request = { form: string; signal: AbortSignal; withReply: boolean; again: AskAgain; taskId: string }
 
 function verdictsOf(tokens: readonly string[], answer: XiaomiAnswer, withReply: boolean): Verdict[] {
   if (answer.bad.size === 0 && !withReply) return new Array(tokens.length).fill(answer.all)
