@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { StoreDownError } from '@fanfare/core'
 import { type MongoService, startMongo } from '@fanfare/testkit'
 import type { OpenedStore } from '@fanfare/testkit/contracts'
+import { expect } from '@jest/globals'
 import { openStore } from '../src/index.ts'
+import { LossyProxy } from './lossy-proxy.ts'
 
 /** Top-level in a test file: the server to test on, or undefined where there is none (a loud line was printed). */
 export const mongoFor = (standalone: boolean): Promise<MongoService | undefined> => startMongo({ standalone })
@@ -16,6 +19,14 @@ export async function openOn(mongo: MongoService): Promise<OpenedStore> {
     reopen: (masterKey = MASTER_KEY) => openStore(mongo.url, { masterKey }),
     url: mongo.url,
     masterKey: MASTER_KEY,
+    async dieBeforeCommit(...page) {
+      const proxy = await LossyProxy.start(mongo.url)
+      const dying = await openStore(proxy.urlOf(mongo.url), { masterKey: MASTER_KEY })
+      proxy.loseNext('request', ['update', 'tasks', `plan.ranges.${page[1]}.planned`], true)
+      await expect(dying.tasks.addPlanned(...page)).rejects.toThrow(StoreDownError)
+      await dying.close()
+      await proxy.close()
+    },
     async close() {
       await store.close()
       await mongo.stop()

@@ -9,8 +9,13 @@ import type { ChunkDoc, WakeKind } from './schemas.ts'
 import { isCommitted, isSending } from './task-rows.ts'
 
 type LostKind = Exclude<WakeKind, 'sync'>
-type LostRow = Pick<ChunkDoc, '_id' | 'taskId' | 'seq' | 'gen' | 'channelId' | 'lane' | 'state' | 'range' | 'wakeKind'>
-const LOST_FIELDS = { taskId: 1, seq: 1, gen: 1, channelId: 1, lane: 1, state: 1, range: 1, wakeKind: 1 } as const
+type LostRow = Pick<
+  ChunkDoc,
+  '_id' | 'taskId' | 'seq' | 'gen' | 'channelId' | 'lane' | 'state' | 'range' | 'attempt' | 'wakeKind'
+>
+const LOST_FIELDS = {
+  ...{ taskId: 1, seq: 1, gen: 1, channelId: 1, lane: 1, state: 1, range: 1, attempt: 1, wakeKind: 1 },
+} as const
 
 /** `wakeAt`: of planned chunks when they were planned, of deferred ones `nextAt`, of all others the lease. */
 export async function lost(db: Db, graceMs: number, limit: number): Promise<Rescue[]> {

@@ -5,7 +5,7 @@ import { DRAFT_FIELDS, type Draft, putFlags } from './chunk-rows.ts'
 import { draftOf, swap } from './chunk-swap.ts'
 import type { Db } from './connect.ts'
 import type { TaskDoc } from './schemas.ts'
-import { isCommitted, isSending } from './task-rows.ts'
+import { committedOnly, isSending } from './task-rows.ts'
 
 type Head = Pick<TaskDoc, '_id' | 'state' | 'canary' | 'steps'>
 const HEAD = { state: 1, canary: 1, steps: 1 } as const
@@ -31,12 +31,12 @@ async function promoteOf(db: Db, place: Place, task: Head, limit: number): Promi
   const promoted: ChunkRef[] = []
   while (promoted.length < limit) {
     const rows: Draft[] = await db.chunks
-      .find({ waits: place.channel, taskId: place.task }, DRAFT_FIELDS)
+      .find({ waits: place.channel, taskId: place.task, ...committedOnly(task) }, DRAFT_FIELDS)
       .sort({ seq: 1 })
       .limit(limit - promoted.length)
       .lean()
     const now = await db.clock.now()
-    const swaps = rows.filter((row) => isCommitted(task, row)).map((row) => ({ row, next: planned(row, now) }))
+    const swaps = rows.map((row) => ({ row, next: planned(row, now) }))
     if (swaps.length === 0) break
     const won = await swap(db, swaps)
     promoted.push(...swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : [])))

@@ -14,7 +14,11 @@ import { rawOf } from './rows.ts'
 export type Migration = (db: mongo.Db) => Promise<void>
 
 /** One entry per version; a database of version n gets the entries from n − 1 on. Version 1 had no `schema` document. */
-export const MIGRATIONS: readonly Migration[] = []
+export const MIGRATIONS: readonly Migration[] = [
+  // To 2: ranges say whose rows count (`by` of StepDoc). Where it is absent they count whoever wrote them, as before;
+  // only the version rises, so that no program opens the database that would not look at it.
+  () => Promise.resolve(),
+]
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */
 const SCHEMA = 'schema'

@@ -58,8 +58,11 @@ export type RangeDoc = {
   canary?: number
 }
 export type PlanDoc = { upToDeviceId: string; ranges: RangeDoc[]; expected?: number; complete: boolean }
-/** Of one range: chunks below `end` are committed; only the planner with the highest `attempt` may commit more. */
-export type StepDoc = { attempt: number; end?: number }
+/**
+ * Of one range: chunks below `end` are committed; only the planner with the highest `attempt` may commit more. `by`: from
+ * which chunk on which attempt's rows count, ascending; what stands below the first counts whoever wrote it.
+ */
+export type StepDoc = { attempt: number; end?: number; by?: { attempt: number; from: number }[] }
 export type TaskDoc = {
   _id: number
   appId: number

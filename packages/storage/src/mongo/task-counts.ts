@@ -1,6 +1,6 @@
 import type { Outcome, TaskCounts } from '@fanfare/core'
 import type { Db } from './connect.ts'
-import type { TaskDoc } from './schemas.ts'
+import { committedOnly } from './task-rows.ts'
 
 type Sums = { _id: number | null; total: number } & Partial<Record<Outcome, number>>
 type ReasonSum = { _id: { channel?: number | null; reason: string }; members: number }
@@ -9,7 +9,7 @@ type ReasonSum = { _id: { channel?: number | null; reason: string }; members: nu
 export async function counts(db: Db, id: string, outcomes: readonly Outcome[]): Promise<TaskCounts[]> {
   const task = await db.tasks.findOne({ _id: Number(id) }, { steps: 1 }).lean()
   if (!task) return []
-  const match = [{ $match: { taskId: Number(id) } }, ...committedOnly(task)]
+  const match = [{ $match: { taskId: Number(id), ...committedOnly(task) } }]
   const sum = (field: string) => ({ $sum: `$${field}` })
   const sums = Object.fromEntries(outcomes.map((outcome) => [outcome, sum(`counts.${outcome}`)]))
   const [byChannel, byReason] = await Promise.all([
@@ -25,16 +25,6 @@ export async function counts(db: Db, id: string, outcomes: readonly Outcome[]): 
     ]),
   ])
   return byChannel.map((row) => toCounts(row, byReason, outcomes))
-}
-
-/** Rows above the end of a range do not belong to the task (task-plan.ts). */
-function committedOnly({ steps }: Pick<TaskDoc, 'steps'>) {
-  if (!steps) return []
-  const ranges = Object.entries(steps).map(([key, step]) => ({
-    range: Number(key.slice(1)),
-    seq: { $lt: step.end ?? 0 },
-  }))
-  return [{ $match: { $or: [{ range: { $exists: false } }, ...ranges] } }]
 }
 
 function toCounts(row: Sums, reasons: readonly ReasonSum[], outcomes: readonly Outcome[]): TaskCounts {

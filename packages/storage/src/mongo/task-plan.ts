@@ -3,13 +3,14 @@ import { trusted } from 'mongoose'
 import { newRow } from './chunk-rows.ts'
 import type { Db } from './connect.ts'
 import { insertAll, rawOf } from './rows.ts'
-import type { ChunkDoc } from './schemas.ts'
+import type { ChunkDoc, StepDoc } from './schemas.ts'
 import { OPEN_STATES, stepKey } from './task-rows.ts'
 
 type PlannedPage = { chunks: readonly NewChunk[]; cursor: string; done: boolean }
 export type PlanStep = { id: string; rangeIndex: number; from: string; page: PlannedPage }
 type Owner = Pick<Task, 'id' | 'appId' | 'lane' | 'expiresAt'>
-type Attempt = { attempt: number; cursor: string; owner: Owner }
+/** `by`: of the range, this attempt the last (schemas.ts). */
+type Attempt = { attempt: number; cursor: string; owner: Owner; by: NonNullable<StepDoc['by']> }
 
 /** The ranges this process plans, so that a planner that goes on need not announce itself for each page. */
 export class Planner {
@@ -22,8 +23,9 @@ export class Planner {
 
   /**
    * Two writes, the second is the commit point: the page's chunks, then cursor and `end` of the range. Chunks at or
-   * above `end` do not count yet (`isCommitted`). Who begins on a range raises its `attempt`: from then on nobody with a
-   * lower one commits, and rows that a crashed or slower planner left behind are replaced, whatever they hold.
+   * above `end` do not count yet, nor do those below it that are of another attempt than the one that moved it
+   * (`isCommitted`). Who begins on a range raises its `attempt`: from then on nobody with a lower one commits, and rows
+   * that a crashed or slower planner left behind are replaced where they stand in the way.
    */
   async addPlanned(step: PlanStep): Promise<boolean> {
     const key = `${step.id}.${step.rangeIndex}`
@@ -32,7 +34,7 @@ export class Planner {
     const mine = known?.cursor === step.from ? known : await begin(this.#db, step)
     if (!mine) return false
     await putRows(this.#db, step, mine)
-    if (!(await commit(this.#db, step, mine.attempt))) return false
+    if (!(await commit(this.#db, step, mine))) return false
     if (!step.page.done) this.#mine.set(key, { ...mine, cursor: step.page.cursor })
     return true
   }
@@ -56,13 +58,15 @@ async function begin(db: Db, step: PlanStep): Promise<Attempt | undefined> {
   const row = await db.tasks.findOne(standsAt(step), OWNER).lean()
   if (!row) return undefined
   const path = `${stepPath(step)}.attempt`
-  const before = row.steps?.[stepKey(step.rangeIndex)]?.attempt
-  const attempt = (before ?? 0) + 1
-  const same = { [path]: before === undefined ? trusted({ $exists: false }) : before }
+  const before = row.steps?.[stepKey(step.rangeIndex)]
+  const attempt = (before?.attempt ?? 0) + 1
+  const same = { [path]: before === undefined ? trusted({ $exists: false }) : before.attempt }
   const begun = await db.tasks.updateOne({ ...standsAt(step), ...same }, { $set: { [path]: attempt } })
   if (begun.matchedCount === 0) return begin(db, step)
   const owner = { id: step.id, appId: String(row.appId), lane: row.lane, expiresAt: row.expiresAt }
-  return { attempt, cursor: step.from, owner }
+  const from = before?.end ?? 0
+  const by = [...(before?.by ?? []).filter((part) => part.from < from), { attempt, from }]
+  return { attempt, cursor: step.from, owner, by }
 }
 
 async function putRows(db: Db, step: PlanStep, { owner, attempt }: Attempt): Promise<void> {
@@ -84,12 +88,12 @@ function replacementOf(row: (ChunkDoc & { attempt: number }) | undefined) {
   return [{ replaceOne: { filter: { _id, attempt: { $lt: row.attempt } }, replacement } }]
 }
 
-async function commit(db: Db, step: PlanStep, attempt: number): Promise<boolean> {
+async function commit(db: Db, step: PlanStep, { attempt, by }: Attempt): Promise<boolean> {
   const { chunks, cursor, done } = step.page
   const end = chunks.reduce((highest, chunk) => Math.max(highest, chunk.seq + 1), 0)
   const members = chunks.reduce((sum, chunk) => sum + chunk.members.length, 0)
-  const set = { [`${rangePath(step)}.cursor`]: cursor, [`${rangePath(step)}.done`]: done }
-  if (end > 0) set[`${stepPath(step)}.end`] = end as never
+  const moved = { [`${rangePath(step)}.cursor`]: cursor, [`${rangePath(step)}.done`]: done }
+  const set = end > 0 ? { ...moved, [`${stepPath(step)}.end`]: end, [`${stepPath(step)}.by`]: by } : moved
   const filter = { ...standsAt(step), [`${stepPath(step)}.attempt`]: attempt }
   const update = { $set: set, $inc: { [`${rangePath(step)}.planned`]: members } }
   return (await db.tasks.updateOne(filter, update)).matchedCount > 0

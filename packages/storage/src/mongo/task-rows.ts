@@ -1,5 +1,6 @@
 import type { Audience, Message, NewTask, Plan, Task, TaskState } from '@fanfare/core'
-import type { PlanDoc, TaskDoc, TaskFlags } from './schemas.ts'
+import { type QueryFilter, trusted } from 'mongoose'
+import type { ChunkDoc, PlanDoc, TaskDoc, TaskFlags } from './schemas.ts'
 
 export const OPEN_STATES: readonly TaskState[] = ['scheduled', 'planning', 'sending', 'paused']
 export const isOpen = (state: TaskState): boolean => OPEN_STATES.includes(state)
@@ -16,9 +17,28 @@ export const isPlanned = (plan: PlanDoc | undefined): boolean =>
 /** Where the planner's progress on a range stands in a task. */
 export const stepKey = (range: number): string => `r${range}`
 
-/** Whether a chunk belongs to the task: its range's cursor has moved past it (task-plan.ts). */
-export function isCommitted(task: Pick<TaskDoc, 'steps'>, row: { range?: number | undefined; seq: number }): boolean {
-  return row.range === undefined || row.seq < (task.steps?.[stepKey(row.range)]?.end ?? 0)
+/**
+ * Whether a chunk belongs to the task: its range's cursor has moved past it (task-plan.ts), and its page is of the
+ * planner that moved it, not left behind by one that died.
+ */
+export function isCommitted(task: Pick<TaskDoc, 'steps'>, row: Pick<ChunkDoc, 'range' | 'seq' | 'attempt'>): boolean {
+  if (row.range === undefined) return true
+  const { end = 0, by = [] } = task.steps?.[stepKey(row.range)] ?? {}
+  const owner = by.findLast(({ from }) => from <= row.seq)
+  return row.seq < end && (owner === undefined || owner.attempt === row.attempt)
+}
+
+/** The same as a part of a filter. */
+export function committedOnly({ steps }: Pick<TaskDoc, 'steps'>): QueryFilter<ChunkDoc> {
+  if (!steps) return {}
+  const parts = Object.entries(steps).flatMap(([key, { end = 0, by = [] }]) => {
+    const range = Number(key.slice(1))
+    const owned = [{ from: 0 }, ...by].map((part, index) => ({ ...part, below: by[index]?.from ?? end }))
+    return owned.flatMap(({ from, below, ...owner }) =>
+      from < below ? [{ range, seq: trusted({ $gte: from, $lt: below }), ...owner }] : [],
+    )
+  })
+  return { $or: [{ range: trusted({ $exists: false }) }, ...parts] }
 }
 
 type Flagged = Pick<TaskDoc, 'appId' | 'lane' | 'state' | 'expiresAt' | 'startsAt' | 'createdAt' | 'finishedAt'>

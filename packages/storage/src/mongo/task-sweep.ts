@@ -3,7 +3,7 @@ import { type QueryFilter, trusted } from 'mongoose'
 import type { Db } from './connect.ts'
 import { byIdsInOrder } from './rows.ts'
 import type { TaskDoc } from './schemas.ts'
-import { isCommitted, isPlanned, toTask } from './task-rows.ts'
+import { committedOnly, isPlanned, toTask } from './task-rows.ts'
 
 /** Single tasks looked at in one pass, and how often: those still being sent are no work. */
 const SINGLES_PER_PASS = 2000
@@ -56,23 +56,17 @@ export class TaskSweep {
 const isSent = (task: Head): boolean => task.state === 'sending'
 const needsPlanner = (task: Head): boolean => !isPlanned(task.plan) || task.canary?.state === 'running'
 
-/** Rows that a crashed planner left above the end of a range are no chunks of the task; looked for among the first. */
-const STRAYS_LOOKED_AT = 50
-
-/** Which of the tasks have a chunk that is not final. */
+/** Which of the tasks have a chunk that is not final. What a crashed planner left behind is no chunk of the task. */
 export async function withOpenChunks(db: Db, tasks: readonly Pick<TaskDoc, '_id' | 'steps'>[]): Promise<Set<number>> {
   if (tasks.length === 0) return new Set()
   const ids = tasks.map((task) => task._id)
   const open = new Set((await db.chunks.distinct('openTask', { openTask: trusted({ $in: ids }) })) as number[])
   const planned = tasks.filter((task) => task.steps && open.has(task._id))
-  const strays = await Promise.all(planned.map((task) => hasOnlyStrays(db, task)))
+  const found = await Promise.all(
+    planned.map((task) => db.chunks.exists({ openTask: task._id, ...committedOnly(task) }).lean()),
+  )
   planned.forEach((task, index) => {
-    if (strays[index]) open.delete(task._id)
+    if (!found[index]) open.delete(task._id)
   })
   return open
-}
-
-async function hasOnlyStrays(db: Db, task: Pick<TaskDoc, '_id' | 'steps'>): Promise<boolean> {
-  const rows = await db.chunks.find({ openTask: task._id }, { range: 1, seq: 1 }).limit(STRAYS_LOOKED_AT).lean()
-  return rows.length < STRAYS_LOOKED_AT && !rows.some((row) => isCommitted(task, row))
 }

@@ -77,6 +77,33 @@ export function planCases(get: GetSubject): void {
     expect(await store.chunks.ofTask(task.id, { limit: 100 })).toHaveLength(10)
   })
 
+  it('has nothing of a page whose planner died before its commit, however the next one plans it', async () => {
+    const { store, make, dieBeforeCommit } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    const pages = [0, 1, 2].flatMap((seq) => pageOf(channel, seq, 3))
+    await dieBeforeCommit?.(task.id, 0, '0', { chunks: pages, cursor: '9', done: false })
+    const shorter = { chunks: [0, 1].flatMap((seq) => pageOf(channel, seq, 2)), cursor: '9', done: false }
+    expect(await store.tasks.addPlanned(task.id, 0, '0', shorter)).toBe(true)
+    const last = { chunks: pageOf(channel, 600, 2), cursor: '11', done: true }
+    expect(await store.tasks.addPlanned(task.id, 0, '9', last)).toBe(true)
+    expect(await store.tasks.addPlanned(task.id, 1, '0', { chunks: [], cursor: '0', done: true })).toBe(true)
+    const leftOver = { taskId: task.id, seq: 2, gen: 0 }
+    expect(await store.chunks.byRefs([leftOver])).toEqual([undefined])
+    expect((await store.chunks.ofTask(task.id, { limit: 10 })).map((chunk) => chunk.seq)).toEqual([0, 1, 600])
+    expect((await store.tasks.counts(task.id))[0]).toMatchObject({ total: 6, byOutcome: { unsent: 6 } })
+    for (const seq of [0, 1, 600]) {
+      expect(await store.chunks.promote(channel.id, 1)).toEqual([{ taskId: task.id, seq, gen: 0 }])
+    }
+    expect(await store.chunks.promote(channel.id, 1)).toEqual([])
+    expect(await store.chunks.claim([leftOver], 10_000, 1)).toEqual([undefined])
+    await store.tasks.update(task.id, { state: 'sending' })
+    const refs = [0, 1, 600].map((seq) => ({ taskId: task.id, seq, gen: 0 }))
+    await store.chunks.claim(refs, 10_000, 10)
+    await store.chunks.write(refs.map((ref) => ({ ...ref, fence: 1, state: 'done' as const })))
+    expect(await store.tasks.finish([task.id])).toEqual([task.id])
+  })
+
   it('plans nothing for a task that has ended', async () => {
     const { store, make } = get()
     const channel = await make.channel()

@@ -9,6 +9,8 @@ export type OpenedStore = {
   /** With these another process can open it; absent where none can. */
   url?: string
   masterKey?: Buffer
+  /** Leaves what a planner leaves that dies right before the commit of a page. Absent where that is nothing. */
+  dieBeforeCommit?: (...page: Parameters<Store['tasks']['addPlanned']>) => Promise<void>
   close(): Promise<void>
 }
 
