@@ -34,7 +34,8 @@ export function createContext(config: WorkerConfig, parts: Parts): WorkerContext
     ...(at && { at }),
   })
   const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
-  const window = new Window({ store, channels: deliverer.kit.channels, enqueue, log })
+  const channels = deliverer.kit.channels
+  const window = new Window({ store, channels, enqueue, log, ...(parts.placesOf && { placesOf: parts.placesOf }) })
   const counters: Counters = { jobsDone: 0, jobsAgain: 0, rescued: {} }
   return { ...parts, config, holder, deliverer, window, counters }
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { At, Limiter, Log, Pushers, Store, TaskRate } from '@fanfare/core'
+import type { At, Limiter, Log, Pushers, Store, TaskRate, WindowOptions } from '@fanfare/core'
 import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, openChannelHints, openJobs, openTaskRate } from '@fanfare/queue'
 import { openStore } from '@fanfare/storage'
@@ -18,6 +18,8 @@ export type Parts = {
   jobs: JobQueues
   hints: ChannelHints
   log: Log
+  /** How the window is shared; only chaos entries set it. */
+  placesOf?: WindowOptions['placesOf']
   /** Crash points: called at each await of the commit path. Production never sets it. */
   at?: At
 }
@@ -45,6 +47,7 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log })),
     pushers: given.pushers ?? own(await pushersOf(config, { store, log, guard })),
     ...(given.at && { at: given.at }),
+    ...(given.placesOf && { placesOf: given.placesOf }),
   }
   return { parts, close: () => closeAll(closers) }
 }

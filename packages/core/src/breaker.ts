@@ -30,6 +30,10 @@ const IDLE_MS = 60_000
 const REFUSED = 'credentials refused: '
 const QUOTA = 'daily quota used up until '
 
+/** Whether a paused channel goes on by itself, once a chunk of it finds out that it works again. */
+export const isProbed = ({ pausedFor }: Pick<Channel, 'pausedFor'>): boolean =>
+  pausedFor?.startsWith(REFUSED) === true || pausedFor?.startsWith(QUOTA) === true
+
 type State = {
   failures: number
   warm: boolean

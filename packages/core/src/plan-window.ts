@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isProbed } from './breaker.ts'
 import type { ChannelCache } from './channel-cache.ts'
 import { CHUNK_SIZE } from './defaults.ts'
 import type { Enqueue, Log } from './ports.ts'
@@ -13,14 +14,30 @@ export type WindowOptions = {
   /** Chunks of one channel, and of one platform, in Redis at most. */
   perChannel?: number
   perPlatform?: number
+  /** Channels looked at in one pass; the next pass looks at those behind them. */
+  perPass?: number
+  /** How the places of a platform are shared; a chaos entry may put another rule here. */
+  placesOf?: typeof placesOf
 }
 
-/** A channel with waiting chunks. `open`: how many of it are in Redis; `most`: how many may be. */
-export type Backlog = { channelId: string; appId: string; platform: PlatformName; open: number; most: number }
+/**
+ * A channel with waiting chunks. `open`: how many of it are in Redis; `most`: how many may be. `still`: it is paused, so
+ * what it has in Redis does not move and takes no place of others.
+ */
+export type Backlog = {
+  channelId: string
+  appId: string
+  platform: PlatformName
+  open: number
+  most: number
+  still?: boolean
+}
 
 const PER_CHANNEL = 32
 const PER_PLATFORM = 256
-const MAX_CHANNELS = 1000
+const PER_PASS = 1000
+/** A paused channel that has no chunk in Redis gets one so often, to find out with whether it works again. */
+const PROBE_MS = 10_000
 const FRESH_MS = 500
 /** Chunks done within this time are followed by one write. A window holds the work of a longer time. */
 const PULL_MS = 20
@@ -36,7 +53,10 @@ const BATCHED = new Set<PlatformName>(['xiaomi', 'huawei', 'wecom'])
 export class Window {
   readonly #options: WindowOptions
   readonly #platforms = new Map<string, PlatformName>()
+  readonly #placesOf: typeof placesOf
+  readonly #probedAt = new Map<string, number>()
   #rows: Backlog[] = []
+  #after: string | undefined
   #readAt = Number.NEGATIVE_INFINITY
   #room = new Map<PlatformName, number>()
   #fill = false
@@ -44,6 +64,7 @@ export class Window {
 
   constructor(options: WindowOptions) {
     this.#options = options
+    this.#placesOf = options.placesOf ?? placesOf
   }
 
   /** A chunk of this channel is done. */
@@ -86,23 +107,38 @@ export class Window {
     const picked = new Map<Backlog, number>()
     for (const platform of new Set(this.#rows.map((row) => row.platform))) {
       const rows = this.#rows.filter((row) => row.platform === platform)
-      const open = rows.reduce((sum, row) => sum + row.open, 0)
-      const free = fill ? (this.#options.perPlatform ?? PER_PLATFORM) - open : (room.get(platform) ?? 0)
-      share(rows, free, picked)
+      const moving = rows.filter((row) => !row.still)
+      const most = this.#options.perPlatform ?? PER_PLATFORM
+      const places = fill ? this.#placesOf(rows, most) : { free: room.get(platform) ?? 0, sure: 0 }
+      share(moving, places, picked)
     }
+    if (fill) this.#pickProbes(picked)
     await Promise.all(Array.from(picked, ([row, count]) => this.#promote(row, count)))
   }
 
+  #pickProbes(picked: Map<Backlog, number>): void {
+    const now = performance.now()
+    for (const [channelId, at] of this.#probedAt) if (now - at > PROBE_MS) this.#probedAt.delete(channelId)
+    for (const row of this.#rows) {
+      if (!row.still || row.open >= row.most || this.#probedAt.has(row.channelId)) continue
+      this.#probedAt.set(row.channelId, now)
+      picked.set(row, 1)
+    }
+  }
+
   async #read(): Promise<void> {
-    const found = await this.#options.store.chunks.backlog(MAX_CHANNELS)
-    this.#rows = await Promise.all(found.map(async (row) => ({ ...row, most: await this.#most(row.channelId) })))
+    const limit = this.#options.perPass ?? PER_PASS
+    const found = await this.#options.store.chunks.backlog(limit, this.#after)
+    this.#after = found.length < limit ? undefined : found.at(-1)?.channelId
+    this.#rows = await Promise.all(found.map((row) => this.#judged(row)))
     this.#readAt = performance.now()
     for (const { channelId, platform } of found) this.#platforms.set(channelId, platform)
   }
 
-  async #most(channelId: string): Promise<number> {
-    const channel = await this.#options.channels.get(channelId)
-    return channel ? windowOf(channel, this.#options.perChannel ?? PER_CHANNEL) : 0
+  async #judged(row: Omit<Backlog, 'most' | 'still'>): Promise<Backlog> {
+    const channel = await this.#options.channels.get(row.channelId)
+    const most = channel ? windowOf(channel, this.#options.perChannel ?? PER_CHANNEL) : 0
+    return { ...row, most, still: channel?.pausedFor !== undefined }
   }
 
   async #promote(row: Backlog, count: number): Promise<void> {
@@ -114,13 +150,27 @@ export class Window {
   }
 }
 
-/** Gives `free` places to the rows, one at a time, always to the app with the fewest open; counts them in `picked`. */
-export function share(rows: readonly Backlog[], free: number, picked: Map<Backlog, number>): void {
+/** Places a platform has: `free` for whoever has fewest, `sure` for each app whatever the others hold. */
+export type Places = { free: number; sure: number }
+
+/**
+ * What does not move takes no place. Each app is sure of its part of the window, at least one place: the others may hold
+ * all of it in chunks that end late or never.
+ */
+export function placesOf(rows: readonly Backlog[], most: number): Places {
+  const moving = rows.filter((row) => !row.still)
+  const apps = new Set(moving.map((row) => row.appId)).size
+  const open = moving.reduce((sum, row) => sum + row.open, 0)
+  return { free: most - open, sure: Math.max(1, Math.floor(most / Math.max(1, apps))) }
+}
+
+/** Gives places to the rows, one at a time, always to the app with the fewest open; counts them in `picked`. */
+export function share(rows: readonly Backlog[], { free, sure }: Places, picked: Map<Backlog, number>): void {
   const ofApp = new Map<string, number>()
   for (const row of rows) ofApp.set(row.appId, (ofApp.get(row.appId) ?? 0) + row.open)
-  for (let left = free; left > 0; left--) {
+  for (let left = free; ; left--) {
     const next = poorest(rows, ofApp)
-    if (!next) return
+    if (!next || (left <= 0 && (ofApp.get(next.appId) ?? 0) >= sure)) return
     next.open++
     ofApp.set(next.appId, (ofApp.get(next.appId) ?? 0) + 1)
     picked.set(next, (picked.get(next) ?? 0) + 1)
@@ -138,9 +188,9 @@ function poorest(rows: readonly Backlog[], ofApp: ReadonlyMap<string, number>): 
   return best
 }
 
-/** A slow channel needs few chunks in Redis; a paused one just the one that finds out whether it works again. */
+/** A slow channel needs few chunks in Redis; a paused one at most the one that finds out whether it works again. */
 export function windowOf(channel: Channel, most: number): number {
-  if (channel.pausedFor !== undefined) return 1
+  if (channel.pausedFor !== undefined) return isProbed(channel) ? 1 : 0
   const { rate, perMs, unit } = channel.limits
   if (rate === 0) return most
   const perChunk = unit === 'request' && BATCHED.has(channel.platform) ? 1 : CHUNK_SIZE

@@ -134,8 +134,14 @@ export interface ChunkStore {
    * canary is `running` or `held` (the canary's own chunks are written as `planned`, never as `waiting`).
    */
   promote(channelId: string, limit: number): Promise<ChunkRef[]>
-  /** Channels with waiting chunks that `promote` would take, and how many of their bulk chunks are planned, queued or sending. */
-  backlog(limit: number): Promise<{ channelId: string; appId: string; platform: PlatformName; open: number }[]>
+  /**
+   * Up to `limit` channels with waiting chunks that `promote` would take, in order of their ids from behind `after` on,
+   * and how many of their bulk chunks are planned, queued or sending.
+   */
+  backlog(
+    limit: number,
+    after?: string,
+  ): Promise<{ channelId: string; appId: string; platform: PlatformName; open: number }[]>
   /**
    * Members not final of chunks whose task expired → expired; chunks done. Not those being sent under a lease that
    * holds. Also what is left open of ended tasks → cancelled, and of removed channels → rejected. Answers how many chunks.

@@ -68,10 +68,10 @@ async function nextPair(db: Db, after: Place, sameChannel: boolean): Promise<Pla
   return other?.waits === undefined ? undefined : { channel: other.waits, task: other.taskId }
 }
 
-/** All (channel, task) with waiting chunks. */
-export async function waitingPairs(db: Db): Promise<Place[]> {
+/** All (channel, task) with waiting chunks of channels behind `after`. */
+export async function waitingPairs(db: Db, after = 0): Promise<Place[]> {
   const pairs: Place[] = []
-  for (let place = await nextPair(db, { channel: 0, task: 0 }, false); place; ) {
+  for (let place = await nextPair(db, { channel: after, task: Number.MAX_SAFE_INTEGER }, false); place; ) {
     pairs.push(place)
     place = await nextPair(db, place, false)
   }
@@ -80,18 +80,22 @@ export async function waitingPairs(db: Db): Promise<Place[]> {
 
 type Backlog = { channelId: string; appId: string; platform: PlatformName; open: number }
 
-export async function backlog(db: Db, limit: number): Promise<Backlog[]> {
-  const pairs = await waitingPairs(db)
+export async function backlog(db: Db, limit: number, after = '0'): Promise<Backlog[]> {
+  const pairs = await waitingPairs(db, Number(after))
   if (pairs.length === 0) return []
   const ids = [...new Set(pairs.map((pair) => pair.task))]
   const tasks = await db.tasks.find({ _id: trusted({ $in: ids }) }, HEAD).lean()
   const going = new Set(tasks.filter(mayGo).map((task) => task._id))
   const channels = new Set(pairs.filter((pair) => going.has(pair.task)).map((pair) => pair.channel))
-  return channelsWithOpen(db, [...channels].slice(0, limit))
+  return channelsWithOpen(db, [...channels], limit)
 }
 
-async function channelsWithOpen(db: Db, ids: readonly number[]): Promise<Backlog[]> {
-  const rows = await db.channels.find({ _id: trusted({ $in: ids }) }, { appId: 1, platform: 1 }).lean()
+async function channelsWithOpen(db: Db, ids: readonly number[], limit: number): Promise<Backlog[]> {
+  const rows = await db.channels
+    .find({ _id: trusted({ $in: ids }) }, { appId: 1, platform: 1 })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .lean()
   const open = await Promise.all(rows.map((row) => db.chunks.countDocuments({ busy: row._id })))
   return rows.map((row, index) => ({
     channelId: String(row._id),

@@ -38,9 +38,9 @@ const WINDOW = `
   from channels h where h.id = ?`
 
 /** Jumps through the index from channel to channel and from task to task: the chunks themselves are not read. */
-export function backlog(db: Db, limit: number): Backlog[] {
+export function backlog(db: Db, limit: number, after = '0'): Backlog[] {
   const found: Backlog[] = []
-  let channel = next(db, NEXT_CHANNEL, [0])
+  let channel = next(db, NEXT_CHANNEL, [toKey(after)])
   while (channel !== undefined && found.length < limit) {
     const [row] = hasTaskToGo(db, channel) ? db.all(WINDOW, [channel]) : []
     if (row) found.push(toBacklog(row))

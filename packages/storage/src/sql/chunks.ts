@@ -18,7 +18,7 @@ export function chunkStore(db: Db): ChunkStore {
     requeue: (refs, leaseMs) => requeue(db, refs, leaseMs),
     stillQueued: (refs, leaseMs) => stillQueued(db, refs, leaseMs),
     promote: (channelId, limit) => promote(db, channelId, limit),
-    backlog: (limit) => db.read(() => backlog(db, limit)),
+    backlog: (limit, after) => db.read(() => backlog(db, limit, after)),
     expire: (limit) => expire(db, limit),
     abandonSync: (limit) => abandonSync(db, limit),
     bury: (maxStarts, limit) => bury(db, maxStarts, limit),

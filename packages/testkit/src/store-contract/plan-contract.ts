@@ -154,6 +154,18 @@ export function planCases(get: GetSubject): void {
     expect(await store.chunks.promote('0', 10)).toEqual([])
   })
 
+  it('tells of the backlog in pages, in order of the channels', async () => {
+    const { store, make } = get()
+    const channels = [await make.channel(), await make.channel(), await make.channel()]
+    for (const channel of channels) await make.chunk(channel, 1, { chunk: { state: 'waiting' } })
+    const [first, second, third] = channels.map(({ id }) => id)
+    const ids = async (limit: number, after?: string) =>
+      (await store.chunks.backlog(limit, after)).map((one) => one.channelId)
+    expect(await ids(1, first)).toEqual([second])
+    expect(await ids(ALL, first)).toEqual([second, third])
+    expect(await ids(ALL, third)).toEqual([])
+  })
+
   it('gives each waiting chunk to one of racing promoters', async () => {
     const { store, make, reopen } = get()
     const channel = await make.channel()
