@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Consumer, type PlanConsumer, PolicyError } from '@fanfare/queue'
 import type { WorkerConfig } from './config.ts'
 import { type Counters, createContext, type WorkerContext } from './context.ts'
@@ -12,6 +13,9 @@ export type WorkerOverrides = Partial<Parts> & {
   /** A consumer has silently stopped: the process should end and be started anew. */
   onStuck?: (platform: string) => void
 }
+
+const REDIS_AGAIN_MS = 500
+const TRIES_PER_LINE = 10
 
 /** A worker: takes jobs, hands pushes to the vendors, records what became of them, plans tasks and sweeps. */
 export class WorkerService {
@@ -38,13 +42,10 @@ export class WorkerService {
     return this.#ctx.counters
   }
 
-  /** Rejects where Redis would throw jobs away; one that is away is waited for. */
+  /** Resolves when a job of every queue would be taken. Rejects where Redis would throw jobs away; waits for Redis. */
   async start(): Promise<void> {
-    const { deliverer, hints, jobs, log } = this.#ctx
-    await jobs.checkPolicy().catch((error: unknown) => {
-      if (error instanceof PolicyError) throw error
-      log.warn({ error: String(error) }, 'Redis does not answer yet')
-    })
+    const { deliverer, hints, log } = this.#ctx
+    await this.#redisReady()
     await deliverer.kit.clock.read()
     await hints.subscribe((channelId) => deliverer.channelChanged(channelId))
     const onStuck = (platform: string) => {
@@ -53,9 +54,23 @@ export class WorkerService {
     }
     this.#consumers = consumeDeliveries(this.#ctx, onStuck)
     this.#planner = consumePlanJobs(this.#ctx)
-    if (this.#overrides.sweeper === false) return
-    this.#sweeper = new Sweeper(this.#ctx)
-    this.#sweeper.start()
+    if (this.#overrides.sweeper !== false) {
+      this.#sweeper = new Sweeper(this.#ctx)
+      this.#sweeper.start()
+    }
+    await Promise.all([...this.#consumers, this.#planner].map((consumer) => consumer.ready()))
+  }
+
+  async #redisReady(): Promise<void> {
+    for (let tries = 0; this.#destroyed === undefined; tries++) {
+      try {
+        return await this.#ctx.jobs.checkPolicy()
+      } catch (error) {
+        if (error instanceof PolicyError) throw error
+        if (tries % TRIES_PER_LINE === 0) this.#ctx.log.warn({ error: String(error) }, 'Redis does not answer yet')
+        await sleep(REDIS_AGAIN_MS)
+      }
+    }
   }
 
   /**

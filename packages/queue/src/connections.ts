@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis, type RedisOptions } from 'ioredis'
 
 /** Capped at a second, so that work resumes soon after Redis is back (reliability.md finding 10). */
@@ -32,6 +34,32 @@ export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T
     timer = setTimeout(() => reject(new QueueDownError(`${what}: Redis did not answer within ${ms} ms`)), ms)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** Resolves when the connection can be used; rejects with why it cannot (refused, a wrong password), or after `ms`. */
+export async function connected(redis: Redis, ms: number): Promise<void> {
+  if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(ms) })
+}
+
+const LOOK_AGAIN_MS = 500
+
+/**
+ * Resolves when a job of this queue would be taken: Redis answers, knows this user and serves the queue's keys. Tells
+ * `onRefused` why not, each time it looks, until `isClosing`.
+ */
+export async function takesJobs(
+  queue: { redis: Redis; name: string; prefix: string },
+  until: { onRefused: (error: Error) => void; isClosing: () => boolean },
+): Promise<void> {
+  while (!until.isClosing()) {
+    try {
+      await queue.redis.llen(`${queue.prefix}:${queue.name}:wait`)
+      return
+    } catch (error) {
+      until.onRefused(error as Error)
+      await sleep(LOOK_AGAIN_MS)
+    }
+  }
 }
 
 /** Redis does not answer: nothing is known of the jobs. The sweeper puts right what is missing. */

@@ -1,7 +1,7 @@
 import type { Log, PlatformName } from '@fanfare/core'
 import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { disconnect, workerConnection } from './connections.ts'
+import { disconnect, takesJobs, workerConnection } from './connections.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
 import { Gate } from './gate.ts'
 import {
@@ -36,6 +36,8 @@ export type ConsumerOptions = {
 }
 
 export type Consumer = {
+  /** Resolves when a job would be taken; never while Redis is away or refuses. */
+  ready(): Promise<void>
   /** Jobs in progress. */
   running(): number
   /** Takes no more jobs; those in progress go on. */
@@ -84,6 +86,12 @@ class DeliverConsumer implements Consumer {
       busy: () => this.#running > 0,
       onStuck: () => options.onStuck?.(),
     })
+  }
+
+  ready(): Promise<void> {
+    const name = this.#options.platform
+    const queue = { redis: this.#redis, name, prefix: prefixOf(name) }
+    return takesJobs(queue, refusals(this.#worker, this.#options.log))
   }
 
   running(): number {
@@ -172,6 +180,12 @@ export function workerOptions(
     removeOnFail: REMOVE_ON_FAIL,
   }
 }
+
+/** What whoever waits for a queue to be ready tells the operator. */
+export const refusals = (worker: Worker, log: Log): Parameters<typeof takesJobs>[1] => ({
+  onRefused: (error) => log.error({ queue: worker.name, error: error.message }, 'Redis refuses this queue'),
+  isClosing: () => worker.closing !== undefined,
+})
 
 /** Whether `work` settles in time; its own failure counts as an end. */
 export async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {

@@ -1,12 +1,12 @@
 import type { Log } from '@fanfare/core'
 import { Worker } from 'bullmq'
-import { disconnect, workerConnection } from './connections.ts'
-import { endsWithin, workerOptions } from './consumer.ts'
+import { disconnect, takesJobs, workerConnection } from './connections.ts'
+import { type Consumer, endsWithin, refusals, workerOptions } from './consumer.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
-import { PLAN_QUEUE } from './jobs.ts'
+import { PLAN_QUEUE, prefixOf } from './jobs.ts'
 
 export type PlanHandler = (taskId: string, signal: AbortSignal) => Promise<void>
-export type PlanConsumer = { close(deadlineMs: number): Promise<boolean> }
+export type PlanConsumer = Pick<Consumer, 'ready' | 'close'>
 type PlanData = { v: number; task: string }
 
 /** Consumes the jobs that ask for a task to be planned, one at a time in each process. */
@@ -21,7 +21,9 @@ export function consumePlans(options: { redisUrl: string; log: Log }, handler: P
   })
   tameErrors(worker, options.log)
   logFailures(worker, options.log)
+  const queue = { redis, name: PLAN_QUEUE, prefix: prefixOf(PLAN_QUEUE) }
   return {
+    ready: () => takesJobs(queue, refusals(worker, options.log)),
     close: async (deadlineMs) => {
       aborter.abort(new Error('the worker is shutting down'))
       const clean = await endsWithin(deadlineMs, worker.close())

@@ -1,7 +1,7 @@
 import { Batcher, type ChunkRef, type Enqueue, type Jobs, type PlatformName } from '@fanfare/core'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { disconnect, producerConnection, within } from './connections.ts'
+import { connected, disconnect, producerConnection, within } from './connections.ts'
 import { deliverJob, jobKeyOf, PLAN_QUEUE, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
 
 /** Batches of 20–200 with a few in flight are the fastest (limits.md §1a). */
@@ -14,7 +14,10 @@ export type JobQueues = Jobs & {
   enqueuePlan(taskId: string, part?: number): Promise<void>
   /** Share of Redis' `maxmemory` in use, 0 where it has no limit. */
   memoryUse(): Promise<number>
-  /** Rejects with a sentence for the operator where Redis would throw jobs away by itself (reliability.md T17). */
+  /**
+   * Rejects with a PolicyError, a sentence for the operator, where Redis would throw jobs away by itself
+   * (reliability.md T17); with another error where Redis does not answer or refuses this user.
+   */
   checkPolicy(): Promise<void>
 }
 
@@ -72,6 +75,7 @@ class Producer implements JobQueues {
   }
 
   async checkPolicy(): Promise<void> {
+    await connected(this.#redis, ADD_TIMEOUT_MS)
     const info = await within(ADD_TIMEOUT_MS, 'memory', this.#redis.info('memory'))
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
     if (policy === undefined || policy === 'noeviction') return
