@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Channel, ChannelError, type Log, type Pusher } from '@fanfare/core'
 import type { TokenRedis } from './access-token.ts'
 import type { AddressGuard } from './guard/guard.ts'
@@ -33,6 +34,15 @@ export type OpenContext = {
  * `close` of the pusher lets what is under way finish.
  */
 export type OpenPusher = (context: OpenContext) => Pusher | Promise<Pusher>
+
+/**
+ * Names the HTTP/2 client of a channel in its process: of one app, one credential as it was proven (not the ids that stand
+ * beside it) and one bound of requests in flight. So no app's ids or bounds reach another's connections.
+ */
+export function clientKey({ channel, credential }: OpenContext, identity: string): string {
+  const parts = [channel.platform, channel.appId, identity, credential, channel.limits.maxInFlight ?? null]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
 
 /** A setting that must be there, as text. */
 export function settingOf(channel: Channel, name: string): string {

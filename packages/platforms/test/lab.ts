@@ -72,8 +72,11 @@ export function credentialOf(platform: PlatformName): string {
 
 const rsaKey = once(() => pemOf(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey))
 
+/** A key of its own at every call. */
+export const ecKey = (): string => pemOf(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey)
+
 /** Signs provider tokens; the same in all of a test, because a connection belongs to one key. */
-export const p8Key = once(() => pemOf(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).privateKey))
+export const p8Key = once(ecKey)
 
 export function serviceAccount(projectId: string, clientEmail = `sender@${projectId}.example.com`): string {
   const account = { type: 'service_account', project_id: projectId, client_email: clientEmail, private_key: rsaKey() }

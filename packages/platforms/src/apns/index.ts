@@ -5,7 +5,7 @@ import { pushEach, rejectAll } from '../each.ts'
 import { UnfitMessage } from '../fields.ts'
 import { at } from '../http.ts'
 import type { ClientLease } from '../http2/pool.ts'
-import type { OpenContext, OpenPusher } from '../opener.ts'
+import { clientKey, type OpenContext, type OpenPusher } from '../opener.ts'
 import { uuidOf } from '../uuid.ts'
 import { readApnsOptions } from './options.ts'
 import { type ApnsRequest, apnsRequest } from './payload.ts'
@@ -19,11 +19,13 @@ const REPLY_MEMBERS = 10
 
 /** APNs over HTTP/2: one token per request; headers and body made once per batch. */
 export const openApns: OpenPusher = (context: OpenContext) => {
-  const { host, bundleId, credential, key } = readApnsOptions(context.channel, context.credential)
+  const { host, bundleId, credential } = readApnsOptions(context.channel, context.credential)
   const origin = new URL(at(context.vendorUrl, host)).origin
   const tls = credential.kind === 'certificate' ? credential.tls : undefined
   const { maxInFlight } = context.channel.limits
   const tokens = credential.kind === 'token' ? providerTokens(context, credential) : undefined
+  // Tokens of different teams must not share a connection.
+  const key = clientKey(context, credential.kind === 'token' ? `${credential.teamId} ${credential.keyId}` : '')
   return new ApnsPusher(context.http2.lease(origin, key, { tls, maxInFlight }), tokens, bundleId)
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { type Channel, ChannelError } from '@fanfare/core'
 import { jsonOf } from '../http.ts'
@@ -15,8 +15,6 @@ export type ApnsOptions = {
   host: string
   bundleId: string
   credential: ApnsCredential
-  /** Tells credentials apart without being one. Tokens of different teams must not share a connection. */
-  key: string
 }
 
 /**
@@ -41,7 +39,7 @@ export function readApnsOptions(channel: Channel, credential: string): ApnsOptio
         keyId: idOf('keyId', setting('keyId')),
         teamId: idOf('teamId', setting('teamId')),
       }
-  return { host, bundleId, credential: read, key: keyHash(read, credential) }
+  return { host, bundleId, credential: read }
 }
 
 function textIn(json: Record<string, unknown>, name: string): string | undefined {
@@ -94,9 +92,4 @@ function certificateOf(json: Record<string, unknown>, credential: string): Secur
 function isBase64(text: string): boolean {
   const packed = text.replace(/\s+/g, '')
   return packed.length >= 200 && /^[A-Za-z0-9+/]+={0,2}$/.test(packed)
-}
-
-function keyHash(read: ApnsCredential, credential: string): string {
-  const identity = read.kind === 'token' ? `token ${read.teamId} ${read.keyId}` : `certificate ${credential}`
-  return createHash('sha256').update(`apns ${identity}`).digest('hex')
 }

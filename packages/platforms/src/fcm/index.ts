@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { OutgoingHttpHeaders } from 'node:http2'
 import { type Batch, ChannelError, type Pusher, type PushResult } from '@fanfare/core'
 import type { TokenProvider } from '../access-token.ts'
@@ -6,7 +5,7 @@ import { pushEach, rejectAll } from '../each.ts'
 import { UnfitMessage } from '../fields.ts'
 import { at } from '../http.ts'
 import type { ClientLease } from '../http2/pool.ts'
-import type { OpenContext, OpenPusher } from '../opener.ts'
+import { clientKey, type OpenContext, type OpenPusher } from '../opener.ts'
 import { tokensOf } from '../tokens.ts'
 import { googleTokens } from './oauth.ts'
 import { readServiceAccount } from './options.ts'
@@ -23,7 +22,7 @@ const REPLY_MEMBERS = 10
 export const openFcm: OpenPusher = async (context: OpenContext) => {
   const account = await readServiceAccount(context.credential)
   const url = new URL(at(context.vendorUrl, `${HOST}/v1/projects/${account.projectId}/messages:send`))
-  const key = createHash('sha256').update(`fcm ${account.projectId} ${account.clientEmail}`).digest('hex')
+  const key = clientKey(context, account.projectId)
   const { maxInFlight } = context.channel.limits
   return new FcmPusher(
     context.http2.lease(url.origin, key, { maxInFlight }),

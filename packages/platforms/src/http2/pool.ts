@@ -15,7 +15,7 @@ const MAX_STREAMS = 500
 export type ClientLease = { client: Http2Client; release(): Promise<void> }
 
 /**
- * The HTTP/2 connections of a process, one client per (origin, credential). Kept over pushes: firebase-admin opens a
+ * The HTTP/2 connections of a process, one client per origin and `clientKey`. Kept over pushes: firebase-admin opens a
  * session per call, `apn` has no cap on what is in flight (vendors.md §1b, §2b).
  */
 export class Http2Pool {
@@ -29,9 +29,9 @@ export class Http2Pool {
     this.#context = options.ca ? this.#contextOf({}) : undefined
   }
 
-  /** `credentialKey` tells credentials apart; it is a hash, never the credential. */
-  lease(origin: string, credentialKey: string, more: LeaseOptions = {}): ClientLease {
-    const key = `${origin} ${credentialKey}`
+  /** Who leases with the same `clientKey` (opener.ts) shares a client; it is a hash, never the credential. */
+  lease(origin: string, clientKey: string, more: LeaseOptions = {}): ClientLease {
+    const key = `${origin} ${clientKey}`
     const entry = this.#clients.get(key) ?? { client: this.#open(origin, more), users: 0 }
     entry.users++
     this.#clients.set(key, entry)
