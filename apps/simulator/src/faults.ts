@@ -6,9 +6,12 @@ import type { VendorName } from './names.ts'
 /** Faults of the OAuth and gettoken endpoints; all other kinds act on the messages. */
 const TOKEN_FAULTS = ['oauth-down', 'oauth-401', 'oauth-delay', 'oauth-hang'] as const
 type TokenFaultKind = (typeof TOKEN_FAULTS)[number]
+/** A mail server that takes connections and never greets, or that never answers MAIL FROM. */
+const SMTP_FAULTS = ['greet-hang', 'mail-hang'] as const
+export type SmtpFaultKind = (typeof SMTP_FAULTS)[number]
 /** `all-gone` answers every token as dead; `delay` only makes the answer late. */
-export type FaultKind = Kind | 'all-gone' | 'delay' | TokenFaultKind
-export const FAULT_KINDS: readonly FaultKind[] = [...KINDS, 'all-gone', 'delay', ...TOKEN_FAULTS]
+export type FaultKind = Kind | 'all-gone' | 'delay' | TokenFaultKind | SmtpFaultKind
+export const FAULT_KINDS: readonly FaultKind[] = [...KINDS, 'all-gone', 'delay', ...TOKEN_FAULTS, ...SMTP_FAULTS]
 
 /** A switchable fault. Without `everyNth`, `rate`, `forMs` and `count` it hits every request until it is removed. */
 export type Fault = {
@@ -71,7 +74,7 @@ export class Faults {
 
   /** The fault that hits this call of a token endpoint, if any. */
   pickForToken(vendor: VendorName, account: string): Fault | undefined {
-    return this.pick(vendor, account, (kind) => !isMessageFault(kind))
+    return this.pick(vendor, account, (kind) => (TOKEN_FAULTS as readonly string[]).includes(kind))
   }
 }
 
@@ -89,9 +92,9 @@ function fires(rule: Rule): boolean {
   return true
 }
 
-/** False for the faults of token endpoints. */
+/** False for the faults of token endpoints and of SMTP before the message. */
 export function isMessageFault(kind: FaultKind): boolean {
-  return !(TOKEN_FAULTS as readonly string[]).includes(kind)
+  return !([...TOKEN_FAULTS, ...SMTP_FAULTS] as readonly string[]).includes(kind)
 }
 
 /** mulberry32: the same numbers for the same seed, so that a failing run can be repeated. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Channel, ChannelError, type Log, type Pusher } from '@fanfare/core'
 import type { TokenRedis } from './access-token.ts'
+import type { MailTimes } from './email/times.ts'
 import type { AddressGuard } from './guard/guard.ts'
 import type { Http } from './http.ts'
 import type { Http2Pool } from './http2/pool.ts'
@@ -19,6 +20,8 @@ export type OpenContext = {
   smtp?: string | undefined
   /** For every address that a tenant wrote. */
   guard: AddressGuard
+  /** How long a mail server may take; MAIL_TIMES unless a test says otherwise. */
+  mailTimes?: Partial<MailTimes> | undefined
   /** PEM to trust besides the public roots. */
   ca?: string | undefined
   /** Shares access tokens over the fleet. */

@@ -13,6 +13,7 @@ import type { TokenRedis } from './access-token.ts'
 import { openApns } from './apns/index.ts'
 import { APNS_VERDICTS } from './apns/verdicts.ts'
 import { openEmail } from './email/index.ts'
+import type { MailTimes } from './email/times.ts'
 import { EMAIL_VERDICTS } from './email/verdicts.ts'
 import { openFcm } from './fcm/index.ts'
 import { FCM_VERDICTS } from './fcm/verdicts.ts'
@@ -60,6 +61,8 @@ export type PushersOptions = {
   smtp?: string | undefined
   /** For every address that a tenant wrote; without it none that is not public is connected to. */
   guard?: AddressGuard | undefined
+  /** How long mail servers may take; only tests and attacks need others than MAIL_TIMES. */
+  mailTimes?: Partial<MailTimes> | undefined
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
   redis?: TokenRedis | undefined
   log?: Log | undefined
@@ -132,10 +135,10 @@ class KeptPushers implements Pushers {
   async #open(channel: Channel): Promise<Pusher> {
     const open = OPENERS[channel.platform]
     if (!open) throw new ChannelError(`platform ${channel.platform} has no pusher`)
-    const { vendorUrl, ca, smtp, redis, log } = this.#options
+    const { vendorUrl, ca, smtp, mailTimes, redis, log } = this.#options
     try {
       const credential = await this.#credentialOf(channel)
-      return await open({ channel, credential, vendorUrl, ca, smtp, redis, log, ...this.#shared })
+      return await open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
     } catch (error) {
       if (error instanceof StoreDownError) throw error
       const refused = error instanceof ChannelError ? error : new ChannelError(UNOPENED, { cause: error })

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { Batch, Channel, ChannelSettings, Message, PlatformName, Pusher } from '@fanfare/core'
+import type { Batch, Channel, ChannelLimits, ChannelSettings, Message, PlatformName, Pusher } from '@fanfare/core'
 import { type Simulator, startSimulator } from '@fanfare/simulator'
 import { jest } from '@jest/globals'
 import { openPushers, type PushersOptions } from '../src/index.ts'
@@ -14,7 +14,12 @@ export type Lab = {
   close(): Promise<void>
 }
 
-export type LabChannel = { credential: string; settings: ChannelSettings; options: Partial<PushersOptions> }
+export type LabChannel = {
+  credential: string
+  settings: ChannelSettings
+  limits: Partial<ChannelLimits>
+  options: Partial<PushersOptions>
+}
 
 let channels = 0
 
@@ -32,7 +37,8 @@ export async function startLab(): Promise<Lab> {
         ...more.options,
       })
       closing.push(() => pushers.close())
-      return pushers.for(channelOf(platform, more.settings))
+      const channel = channelOf(platform, more.settings)
+      return pushers.for({ ...channel, limits: { ...channel.limits, ...more.limits } })
     },
     close: async () => {
       for (const close of closing) await close()

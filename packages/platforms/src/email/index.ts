@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Batch, BatchMember, Pusher, PushResult } from '@fanfare/core'
 import pLimit, { type LimitFunction } from 'p-limit'
 import { rejectAll } from '../each.ts'
@@ -5,8 +6,9 @@ import { UnfitMessage } from '../fields.ts'
 import type { OpenPusher } from '../opener.ts'
 import { isAboutChannel, settle, type Verdict } from '../verdict.ts'
 import { isAddress, type Mailbox } from './address.ts'
-import { readEmailOptions } from './options.ts'
+import { type EmailOptions, readEmailOptions } from './options.ts'
 import { type Letter, letterOf, mailFor } from './payload.ts'
+import { Stall } from './stall.ts'
 import { type Mailer, openMailer } from './transport.ts'
 import { MALFORMED, readSmtpError, SENT, type SmtpError } from './verdicts.ts'
 
@@ -16,7 +18,7 @@ const REPLY_MEMBERS = 10
 /** SMTP: one envelope per recipient, over a few kept connections. */
 export const openEmail: OpenPusher = (context) => {
   const options = readEmailOptions(context)
-  return new EmailPusher(openMailer(options), options.from, options.maxConnections)
+  return new EmailPusher(openMailer(options), options)
 }
 
 class EmailPusher implements Pusher {
@@ -24,11 +26,13 @@ class EmailPusher implements Pusher {
   readonly #mailer: Mailer
   readonly #from: Mailbox
   readonly #limit: LimitFunction
+  readonly #stall: Stall
 
-  constructor(mailer: Mailer, from: Mailbox, maxConnections: number) {
+  constructor(mailer: Mailer, { from, maxConnections, times }: EmailOptions) {
     this.#mailer = mailer
     this.#from = from
     this.#limit = pLimit(maxConnections)
+    this.#stall = new Stall(times)
   }
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
@@ -40,7 +44,10 @@ class EmailPusher implements Pusher {
       throw error
     }
     const withReply = batch.members.length <= REPLY_MEMBERS
-    const run: Run = { letter, taskId: batch.taskId, signal, withReply, halted: undefined }
+    const since = performance.now()
+    // Each mail under way listens, and there are as many as connections.
+    setMaxListeners(0, signal)
+    const run: Run = { letter, taskId: batch.taskId, signal, withReply, since, halted: undefined }
     const verdicts = await Promise.all(batch.members.map((member) => this.#limit(() => this.#send(member, run))))
     return settle(batch.members, verdicts)
   }
@@ -51,8 +58,10 @@ class EmailPusher implements Pusher {
 
   async #send(member: BatchMember, run: Run): Promise<Verdict> {
     if (!isAddress(member.token)) return MALFORMED
-    if (run.halted) return run.halted
-    const verdict = await this.#mail(member, run)
+    const refusal = run.halted ?? this.#stall.refusal(run.since)
+    if (refusal) return refusal
+    const startedAt = performance.now()
+    const verdict = this.#stall.judged(await this.#mail(member, run), startedAt)
     if (concernsAll(verdict)) {
       run.halted ??= { is: 'deferred', reason: `not sent: ${verdict.reason}`, free: true, halted: true }
     }
@@ -80,6 +89,7 @@ type Run = {
   taskId: string
   signal: AbortSignal
   withReply: boolean
+  since: number
   halted: Verdict | undefined
 }
 

@@ -4,6 +4,7 @@ import { type AddressGuard, AddressRefused, type WrittenAddress } from '../guard
 import type { OpenContext } from '../opener.ts'
 import { optionalSetting } from '../opener.ts'
 import { type Mailbox, mailboxOf } from './address.ts'
+import { MAIL_TIMES, type MailTimes } from './times.ts'
 
 /** `tls` from the first byte, `starttls` or nothing, `none` for a relay without TLS, which then gets no password. */
 export type Security = 'tls' | 'starttls' | 'none'
@@ -15,19 +16,22 @@ export type EmailOptions = {
   auth: { user: string; pass: string } | undefined
   from: Mailbox
   maxConnections: number
+  times: MailTimes
   ca: string[] | undefined
 }
 
 /** A tenant names the host, so the port must be one of mail: 25, 465 (TLS), 587, 2525. The operator's may be any. */
 const PORTS = new Set([25, 465, 587, 2525])
 const SUBMISSION = 587
-const MAX_CONNECTIONS = 5
+const CONNECTIONS = 5
+/** More than most relays take from one sender, and few of this process's sockets. */
+const MOST_CONNECTIONS = 20
 
 /**
  * `host`, `port` (587), `user`, `from` (the user by default) and `security` are settings of the channel, the password
  * is its credential. `security` is `tls` on port 465 and else `starttls`; it never falls back to plain text.
  */
-export function readEmailOptions({ channel, credential, smtp, ca, guard }: OpenContext): EmailOptions {
+export function readEmailOptions({ channel, credential, smtp, ca, guard, mailTimes }: OpenContext): EmailOptions {
   const written = mailServerOf(channel.settings)
   const user = optionalSetting(channel, 'user')
   const security = securityOf(
@@ -41,7 +45,8 @@ export function readEmailOptions({ channel, credential, smtp, ca, guard }: OpenC
     security,
     auth: user === undefined ? undefined : { user, pass: credential },
     from,
-    maxConnections: channel.limits.maxInFlight ?? MAX_CONNECTIONS,
+    maxConnections: Math.min(channel.limits.maxInFlight ?? CONNECTIONS, MOST_CONNECTIONS),
+    times: { ...MAIL_TIMES, ...mailTimes },
     ca: ca ? [...rootCertificates, ca] : undefined,
   }
 }

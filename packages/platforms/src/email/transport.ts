@@ -17,7 +17,7 @@ type Departure = { message?: Readable }
 const CONNECT_MS = 10_000
 const ANSWER_MS = 15_000
 
-/** nodemailer's pool; a mail goes over another connection only while not a byte of it has left. */
+/** nodemailer's pool; a mail is given up after `mailMs`, and goes over another connection only while not a byte of it has left. */
 export function openMailer(options: EmailOptions): Mailer {
   const transport = createTransport(poolOptions(options))
   const departures = new Map<string, Departure>()
@@ -35,10 +35,30 @@ export function openMailer(options: EmailOptions): Mailer {
       const departure: Departure = {}
       const key = String(mail.messageId)
       departures.set(key, departure)
-      const done = transport.sendMail({ ...mail, signal }).finally(() => departures.delete(key))
+      const deadline = deadlineOf(signal, options.times.mailMs)
+      const done = transport.sendMail({ ...mail, signal: deadline.signal }).finally(() => {
+        deadline.clear()
+        departures.delete(key)
+      })
       return { done, written: () => departure.message?.readableDidRead === true }
     },
     close: () => transport.close(),
+  }
+}
+
+/** Aborts with `signal` or after `ms`. The time-outs of nodemailer are each for one answer, and a trickle of bytes resets them. */
+function deadlineOf(signal: AbortSignal, ms: number): { signal: AbortSignal; clear(): void } {
+  const stop = new AbortController()
+  const abort = () => stop.abort()
+  const timer = setTimeout(abort, ms)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  return {
+    signal: stop.signal,
+    clear: () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    },
   }
 }
 
@@ -60,6 +80,8 @@ function poolOptions({ server, security, auth, maxConnections, ca }: EmailOption
     connectionTimeout: CONNECT_MS,
     greetingTimeout: CONNECT_MS,
     socketTimeout: ANSWER_MS,
+    // What is given up is destroyed: a server that stalls does not end its side of the connection either.
+    socketCloseTimeout: 0,
     tls: { ...(ca ? { ca } : {}), ...(isIP(host) ? {} : { servername: host }), minVersion: 'TLSv1.2' as const },
     disableFileAccess: true,
     disableUrlAccess: true,

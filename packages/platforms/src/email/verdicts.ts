@@ -53,6 +53,11 @@ export const EMAIL_VERDICTS: VerdictTable = {
       note: 'try not counted',
     },
     {
+      when: 'the same without an answer for 5 s, or no connection free for 10 s',
+      outcome: 'busy',
+      note: 'the channel rests for a minute, twice as long each time, at most ten; or for 2 s',
+    },
+    {
       when: 'connection lost, time-out or no SMTP answer after the message',
       outcome: 'unknown',
       codes: ['lost'],

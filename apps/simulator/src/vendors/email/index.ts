@@ -69,6 +69,9 @@ class MailServer {
   private handlers() {
     const { transactions } = this
     return {
+      onConnect: (session: SMTPServerSession, done: Done) => {
+        if (!transactions.accessFault(accountOf(session), ['greet-hang'])) done()
+      },
       onAuth: (auth: { username?: string; password?: string }, _session: unknown, done: AuthDone) => {
         const user = auth.username ?? ''
         const isRefused = !auth.password || auth.password.startsWith('bad-')
@@ -78,6 +81,7 @@ class MailServer {
       },
       onMailFrom: ({ address }: { address: string }, session: SMTPServerSession, done: Done) => {
         transactions.begin(session)
+        if (transactions.accessFault(accountOf(session), ['mail-hang'])) return
         const fault = transactions.accessFault(accountOf(session), ['403-wrong-project', 'no-project'])
         done(fault || behaviourOf(address)?.kind === '401' ? SENDER_REFUSED : null)
       },

@@ -3,7 +3,7 @@ import type { Kind } from '../../behaviours.ts'
 import { behaviourOf } from '../../behaviours.ts'
 import { nowMs } from '../../clock.ts'
 import type { Context } from '../../context.ts'
-import type { Fault } from '../../faults.ts'
+import type { Fault, SmtpFaultKind } from '../../faults.ts'
 import { isMessageFault } from '../../faults.ts'
 import { digestText } from '../../journal/digest.ts'
 import type { Problem } from '../settle.ts'
@@ -32,7 +32,7 @@ export class Transactions {
   }
 
   /** The fault that refuses log-ins and senders. */
-  accessFault(account: string, kinds: readonly Kind[]): Fault | undefined {
+  accessFault(account: string, kinds: readonly (Kind | SmtpFaultKind)[]): Fault | undefined {
     return this.context.faults.pick('email', account, (kind) => (kinds as readonly string[]).includes(kind))
   }
 
