@@ -113,7 +113,7 @@ function judges({ store, log, hints, pushers }: Parts, channels: Cached<Channel>
 
 /** SQLite works in this thread, one write at a time; over a network several batches may be under way. */
 function sharedCalls(store: Store, inFlight: number): Shared {
-  const options = { maxItems: 256, inFlight }
+  const options = { maxItems: 256, inFlight, apart: true }
   return {
     devicesOf: new Batcher((lists) => spread(lists, (asked) => store.devices.ofUsers(asked)), options),
     exist: new Batcher((lists) => spread(lists, (asked) => store.devices.usersExist(asked)), options),

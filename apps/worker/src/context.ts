@@ -24,13 +24,14 @@ export type WorkerContext = Parts & {
 
 export function createContext(config: WorkerConfig, parts: Parts): WorkerContext {
   const holder = `worker-${process.pid}-${randomUUID()}`
-  const { store, pushers, limiter, taskRate, log, at, jobs } = parts
+  const { store, pushers, limiter, taskRate, log, at, jobs, writeLedger } = parts
   const retry = { firstMs: config.retryFirstMs, maxMs: config.retryMaxMs }
   const deliverer = new Deliverer({
     ...{ store, pushers, limiter, taskRate, log, holder, retry },
     leaseMs: config.leaseMs,
     probeEveryMs: config.probeMs,
     onBulkDone: ({ channelId }) => window.pull(channelId),
+    ...(writeLedger && { writeLedger }),
     ...(at && { at }),
   })
   const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)

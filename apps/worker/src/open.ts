@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { At, Limiter, Log, Pushers, Store, TaskRate, WindowOptions } from '@fanfare/core'
+import type { At, Limiter, Log, Pushers, Store, TaskRate, WindowOptions, writeLedger } from '@fanfare/core'
 import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, openChannelHints, openJobs, openTaskRate } from '@fanfare/queue'
 import { openStore } from '@fanfare/storage'
@@ -20,6 +20,8 @@ export type Parts = {
   log: Log
   /** How the window is shared; only chaos entries set it. */
   placesOf?: WindowOptions['placesOf']
+  /** How results are written; chaos entries show what happens otherwise. */
+  writeLedger?: typeof writeLedger
   /** Crash points: called at each await of the commit path. Production never sets it. */
   at?: At
 }
@@ -46,6 +48,7 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
     taskRate: given.taskRate ?? own(openTaskRate(config.redisUrl)),
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log })),
     pushers: given.pushers ?? own(await pushersOf(config, { store, log, guard })),
+    ...(given.writeLedger && { writeLedger: given.writeLedger }),
     ...(given.at && { at: given.at }),
     ...(given.placesOf && { placesOf: given.placesOf }),
   }

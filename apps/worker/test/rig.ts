@@ -40,11 +40,12 @@ export class Rig {
     this.#ids = new Ids((count) => parts.store.takeIds(count))
   }
 
-  static async start(): Promise<Rig> {
+  /** On a SQLite file of its own, or on the database that `mongoUrl` names. */
+  static async start(mongoUrl?: string): Promise<Rig> {
     const [redis, dir] = await Promise.all([startRedis(), tempDir('worker')])
     const simulator = await startSimulator({ caFile: `${dir}/ca.pem` })
     const masterKey = randomBytes(32)
-    const storeUrl = `sqlite:${dir}/store.db`
+    const storeUrl = mongoUrl ?? `sqlite:${dir}/store.db`
     const store = await openStore(storeUrl, { masterKey, sync: 'normal' })
     const vendor = { vendorUrl: simulator.url, vendorCa: `${dir}/ca.pem` }
     const config = { ...WORKER_DEFAULTS, ...FAST, ...vendor, storeUrl, masterKey, redisUrl: redis.url }

@@ -1,15 +1,23 @@
+import { StoreDownError } from './errors.ts'
+
 export type BatcherOptions = {
   /** Items of one run at most. */
   maxItems: number
   /** Runs under way at once; while all are busy the next batch grows. */
   inFlight?: number
+  /**
+   * Items of different tenants, and `run` may be repeated without harm: where it rejects with another error than
+   * StoreDownError, the list is parted until only the guilty item is rejected.
+   */
+  apart?: boolean
 }
 
 type Entry<T, R> = { item: T; resolve: (result: R) => void; reject: (error: unknown) => void }
 
 /**
  * Joins the calls of one event-loop tick into one call of `run`, which answers one result per item in order.
- * Concurrent requests so share one write and one round trip (limits.md §2). When `run` rejects, all its items do.
+ * Concurrent requests so share one write and one round trip (limits.md §2). When `run` rejects, all its items do,
+ * unless they are kept `apart`.
  */
 export class Batcher<T, R> {
   #waiting: Entry<T, R>[] = []
@@ -45,13 +53,26 @@ export class Batcher<T, R> {
     this.#running++
     this.#arm()
     try {
-      const results = await this.#run(entries.map((entry) => entry.item))
-      for (const [index, entry] of entries.entries()) entry.resolve(results[index] as R)
-    } catch (error) {
-      for (const entry of entries) entry.reject(error)
+      await this.#settle(entries)
     } finally {
       this.#running--
       this.#arm()
     }
+  }
+
+  async #settle(entries: readonly Entry<T, R>[]): Promise<void> {
+    try {
+      const results = await this.#run(entries.map((entry) => entry.item))
+      for (const [index, entry] of entries.entries()) entry.resolve(results[index] as R)
+    } catch (error) {
+      if (this.#options.apart && entries.length > 1 && !(error instanceof StoreDownError)) return this.#part(entries)
+      for (const entry of entries) entry.reject(error)
+    }
+  }
+
+  async #part(entries: readonly Entry<T, R>[]): Promise<void> {
+    const half = Math.ceil(entries.length / 2)
+    await this.#settle(entries.slice(0, half))
+    await this.#settle(entries.slice(half))
   }
 }

@@ -17,7 +17,7 @@ export class ChannelCache {
 
   /** `onChange` hears of every channel whose `updatedAt` moved or which went: its pusher must be closed. */
   constructor(store: Pick<Store, 'channels'>, onChange: (channelId: string) => void = () => undefined) {
-    this.#reader = new Batcher((ids) => store.channels.byIds(ids), { maxItems: 100 })
+    this.#reader = new Batcher((ids) => store.channels.byIds(ids), { maxItems: 100, apart: true })
     this.#onChange = onChange
   }
 

@@ -15,6 +15,7 @@ import { Turns } from './deliver-turns.ts'
 import { TaskWatch } from './deliver-watch.ts'
 import { StoreDownError } from './errors.ts'
 import { IdleMap } from './idle-map.ts'
+import type { writeLedger } from './ledger-write.ts'
 import type { Limiter, Log, Pushers, TaskRate } from './ports.ts'
 import { ChannelError } from './pusher-errors.ts'
 import { Recorder } from './recorder.ts'
@@ -38,6 +39,7 @@ export type DeliverOptions = {
   retry?: Backoff
   /** How often a channel whose credentials were refused is tried again. */
   probeEveryMs?: number
+  writeLedger?: typeof writeLedger
   at?: At
 }
 
@@ -50,9 +52,9 @@ const NO_RATE_AFTER_MS = 500
 /** More ids than this are read in a call of their own. */
 const SHARED_READ = 50
 /** Claims of one tick share a write; SQL stores have one writer anyway. */
-const CLAIMS = { maxItems: 200 }
+const CLAIMS = { maxItems: 200, apart: true }
 /** Chunks of tasks are a thousand members each. */
-const BULK_CLAIMS = { maxItems: 2 }
+const BULK_CLAIMS = { maxItems: 2, apart: true }
 
 /**
  * Sends chunks: leave first, then the claim, then window after window, everything recorded under the claim's fence
@@ -69,7 +71,7 @@ export class Deliverer {
 
   constructor(options: DeliverOptions) {
     this.#options = options
-    this.#reads = new Batcher((ids) => options.store.devices.tokens(ids), { maxItems: 500, inFlight: 2 })
+    this.#reads = new Batcher((ids) => options.store.devices.tokens(ids), { maxItems: 500, inFlight: 2, apart: true })
     this.#finisher = new Finisher(options.store, options.log)
     this.kit = this.#makeKit()
   }
@@ -209,10 +211,10 @@ export class Deliverer {
   }
 
   #makeKit(): DeliverKit {
-    const { store, log, holder, limiter, taskRate, at, probeEveryMs } = this.#options
+    const { store, log, holder, limiter, taskRate, at, probeEveryMs, writeLedger } = this.#options
     const leaseMs = this.#options.leaseMs ?? LEASE_MS
     const clock = new StoreClock(store)
-    const recorder = new Recorder({ store, ...(at && { at }) })
+    const recorder = new Recorder({ store, log, ...(at && { at }), ...(writeLedger && { writeLedger }) })
     const channels = new ChannelCache(store, (id) => this.channelChanged(id))
     const onChange = (id: string) => channels.forget(id)
     const breaker = new Breaker({

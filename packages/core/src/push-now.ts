@@ -1,6 +1,7 @@
 import { chunksOfUsers, NO_BINDING, NO_USER } from './chunks-of-users.ts'
 import { LEASE_MS, TASK_TTL_MS } from './defaults.ts'
 import { StoreDownError } from './errors.ts'
+import { writeLedger } from './ledger-write.ts'
 import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
 import type { CreateResult, Idempotency, NewChunk } from './store-ledger.ts'
 import type { Device, Message, OnUnknown, Outcome, Route, Task } from './types.ts'
@@ -102,7 +103,8 @@ async function record(run: Run, part: Part, results: readonly NowResult[]): Prom
     result.reason === undefined ? [index, result.outcome] : [index, result.outcome, result.reason],
   )
   try {
-    await run.ctx.store.chunks.write([{ taskId: run.task.id, seq: part.seq, fence: 1, outcomes, state: 'done' }])
+    const item = { taskId: run.task.id, seq: part.seq, fence: 1, outcomes, state: 'done' as const }
+    await writeLedger((writes) => run.ctx.store.chunks.write(writes), [item], run.ctx.log)
     await run.ctx.at?.('after-record')
   } catch (error) {
     run.ctx.log?.warn({ taskId: run.task.id, err: String(error) }, 'outcomes of a synchronous push were not written')

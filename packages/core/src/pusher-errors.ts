@@ -1,10 +1,12 @@
+import { cleanReason } from './reason.ts'
+
 /** The channel's credentials or configuration are wrong: no token is to blame. The breaker counts these. */
 export class ChannelError extends Error {
   override readonly name = 'ChannelError'
   readonly reason: string
   constructor(reason: string, options?: ErrorOptions) {
     super(`channel refused: ${reason}`, options)
-    this.reason = reason
+    this.reason = cleanReason(reason)
   }
 }
 
@@ -17,7 +19,7 @@ export class BusyError extends Error {
   readonly quotaDay: boolean
   constructor(reason: string, more: { afterMs?: number; quotaDay?: boolean; cause?: unknown } = {}) {
     super(`vendor busy: ${reason}`, { cause: more.cause })
-    this.reason = reason
+    this.reason = cleanReason(reason)
     this.afterMs = more.afterMs
     this.quotaDay = more.quotaDay ?? false
   }

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreDownError } from './errors.ts'
+import { writeLedger } from './ledger-write.ts'
+import type { Log } from './ports.ts'
 import type { Store } from './store.ts'
 import type { ChunkWrite } from './store-ledger.ts'
 
@@ -7,6 +9,9 @@ export type RecorderOptions = {
   store: { chunks: Pick<Store['chunks'], 'write'> }
   /** Results kept in memory at most while the store is away (reliability.md T41). */
   maxPending?: number
+  log?: Log
+  /** `writeLedger` unless a test shows what happens without it. */
+  writeLedger?: typeof writeLedger
   at?: (point: string) => void | Promise<void>
 }
 
@@ -23,7 +28,8 @@ const MAX_PENDING = 5000
 
 /**
  * Writes what became of members into the ledger. Writes of one tick share one call, writes of one chunk are merged and
- * never overlap, and while the store is away they are kept and tried again.
+ * never overlap, and while the store is away they are kept and tried again. A write that the store cannot take harms no
+ * other (`writeLedger`).
  */
 export class Recorder {
   readonly #options: RecorderOptions
@@ -99,7 +105,9 @@ export class Recorder {
     const entries = this.#take()
     this.#running = true
     try {
-      const held = await this.#untilStored(entries.map((entry) => entry.write))
+      const write = this.#options.writeLedger ?? writeLedger
+      const items = entries.map((entry) => entry.write)
+      const held = await write((some) => this.#untilStored(some), items, this.#options.log)
       for (const [index, entry] of entries.entries()) {
         for (const { resolve } of entry.settle) resolve(held[index] ?? false)
       }

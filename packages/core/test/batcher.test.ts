@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { Batcher } from '../src/index.ts'
+import { Batcher, StoreDownError } from '../src/index.ts'
 
 describe('Batcher', () => {
   it('joins the calls of one tick and answers each in order', async () => {
@@ -36,6 +36,27 @@ describe('Batcher', () => {
     open()
     await Promise.all([first, ...rest])
     expect(runs).toEqual([['a'], ['b', 'c', 'd']])
+  })
+
+  it('rejects only the guilty item where items are kept apart, and all where the store is away', async () => {
+    let away = false
+    const runs: number[][] = []
+    const batcher = new Batcher<number, number>(
+      async (items) => {
+        runs.push(items)
+        if (away) throw new StoreDownError('away')
+        if (items.includes(3)) throw new TypeError('bad')
+        return items
+      },
+      { maxItems: 10, apart: true },
+    )
+    const some = await Promise.allSettled([1, 2, 3, 4].map((item) => batcher.add(item)))
+    expect(some.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+    expect(runs).toEqual([[1, 2, 3, 4], [1, 2], [3, 4], [3], [4]])
+    away = true
+    const none = await Promise.allSettled([1, 2].map((item) => batcher.add(item)))
+    expect(none.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(runs).toHaveLength(6)
   })
 
   it('rejects every item of a failed run and goes on', async () => {

@@ -102,6 +102,55 @@ describe('the recorder', () => {
     expect(recorder.ready).toBe(true)
   })
 
+  it('keeps what others wrote beside a write that the store cannot take, and this one without its reasons', async () => {
+    const { store } = storeOf((writes) => {
+      if (writes.some((write) => write.outcomes?.some(([, , reason]) => reason === 'poison')))
+        throw new TypeError('bad')
+      return writes.map(() => true)
+    })
+    const recorder = new Recorder({ store })
+    const written = await Promise.all(
+      [1, 2, 3, 4, 5].map((seq) =>
+        recorder.write(of(seq, { outcomes: [[0, 'rejected', seq === 4 ? 'poison' : 'too long']], state: 'done' })),
+      ),
+    )
+    expect(written).toEqual([true, true, true, true, true])
+  })
+
+  it('ends the chunk that cannot be recorded at all, and no other', async () => {
+    const { calls, store } = storeOf((writes) => {
+      if (writes.some(({ seq, outcomes }) => seq === 2 && outcomes)) throw new TypeError('bad')
+      return writes.map(() => true)
+    })
+    const recorder = new Recorder({ store })
+    const written = await Promise.all(
+      [1, 2, 3].map((seq) => recorder.write(of(seq, { outcomes: [[0, 'sent']], started: 100 }))),
+    )
+    expect(written).toEqual([true, false, true])
+    expect(calls.flat().filter(({ seq, outcomes }) => seq === 2 && !outcomes)).toEqual([of(2, { state: 'done' })])
+  })
+
+  it('stops only the sender of a chunk whose row nobody can write', async () => {
+    const { store } = storeOf((writes) => {
+      if (writes.some(({ seq }) => seq === 2)) throw new TypeError('bad')
+      return writes.map(() => true)
+    })
+    const recorder = new Recorder({ store })
+    const written = await Promise.all([1, 2, 3].map((seq) => recorder.write(of(seq, { state: 'done' }))))
+    expect(written).toEqual([true, false, true])
+  })
+
+  it('goes on where the store goes away while a guilty write is looked for', async () => {
+    let away = 2
+    const { store } = storeOf((writes) => {
+      if (writes.length > 1) throw new TypeError('bad')
+      if (away-- > 0) throw new StoreDownError('away')
+      return writes.map(() => true)
+    })
+    const recorder = new Recorder({ store })
+    expect(await Promise.all([1, 2].map((seq) => recorder.write(of(seq, { state: 'done' }))))).toEqual([true, true])
+  })
+
   it('tells the zombie, and only the zombie', async () => {
     const { store } = storeOf((writes) => writes.map((write) => write.seq !== 2))
     const recorder = new Recorder({ store })

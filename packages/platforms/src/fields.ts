@@ -29,9 +29,9 @@ export const textOf = (value: JsonValue): string => (typeof value === 'string' ?
 
 /** Every value as text: FCM and the forms of others take nothing else. */
 export function textsOf(object: JsonObject | undefined): Record<string, string> {
-  const texts: Record<string, string> = {}
-  for (const [name, value] of Object.entries(object ?? {})) if (value !== null) texts[name] = textOf(value)
-  return texts
+  const given = Object.entries(object ?? {}).filter(([, value]) => value !== null)
+  // Not by assignment: a field named `__proto__` would be lost.
+  return Object.fromEntries(given.map(([name, value]) => [name, textOf(value)]))
 }
 
 /** A number, also one written as text (wire-api.md §7.14); undefined where it is none. */
@@ -48,9 +48,8 @@ export function firstText(...values: (JsonValue | undefined)[]): string | undefi
 
 /** Without the fields that are undefined. */
 export function defined(object: Record<string, JsonValue | undefined>): JsonObject {
-  const kept: JsonObject = {}
-  for (const [name, value] of Object.entries(object)) if (value !== undefined) kept[name] = value
-  return kept
+  const given = Object.entries(object).filter((field): field is [string, JsonValue] => field[1] !== undefined)
+  return Object.fromEntries(given)
 }
 
 /** What apps read to report arrivals and clicks (wire-api.md §2.13). */

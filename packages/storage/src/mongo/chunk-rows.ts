@@ -6,6 +6,7 @@ import {
   type NewChunk,
   type Outcome,
   packOutcomes,
+  reasonBeside,
   type Task,
   unpackOutcomes,
 } from '@fanfare/core'
@@ -42,9 +43,10 @@ export function putReasons(row: Draft, byMember: readonly (string | undefined)[]
   const groups = new Map<string, number[]>()
   byMember.forEach((reason, index) => {
     if (reason === undefined) return
-    const group = groups.get(reason)
+    const kept = reasonBeside(groups, reason)
+    const group = groups.get(kept)
     if (group) group.push(index)
-    else groups.set(reason, [index])
+    else groups.set(kept, [index])
   })
   row.reasons = [...groups].map(([r, indices]) => toReason(r, indices))
 }

@@ -8,9 +8,9 @@ import {
   digitOf,
   isAllFinal,
   packed,
-  type Reasons,
   STARTED,
   toChunk,
+  toReasons,
   UNSENT,
   unpacked,
 } from './chunk-rows.ts'
@@ -88,8 +88,7 @@ function settleCrashed(db: Db, rows: readonly ClaimedRow[], tasks: ReadonlyMap<n
     const digits = withUnknown(unpacked(row[14]), wasStarted)
     row[14] = packed(digits)
     if (isAllFinal(digits)) row[5] = DONE
-    const reasons = row[15] === null ? undefined : (JSON.parse(row[15]) as Reasons)
-    return [row[0], row[1], row[14], countsOf(digits, reasons), row[5]]
+    return [row[0], row[1], row[14], countsOf(digits, toReasons(row[15])), row[5]]
   })
   db.run(SETTLE, [toJson(settled)])
   return rows.filter(({ row }) => row[5] !== DONE)

@@ -1,5 +1,6 @@
 import type { Outcome } from '@fanfare/core'
 import {
+  addReason,
   countsOf,
   type DEAD,
   type DONE,
@@ -7,7 +8,8 @@ import {
   isFinalDigit,
   type PackedDigits,
   packed,
-  type Reasons,
+  reasonsText,
+  toReasons,
   unpacked,
 } from './chunk-rows.ts'
 import type { Db, Row } from './db.ts'
@@ -43,16 +45,12 @@ export function end(db: Db, find: string, params: Row, ending: Ending): Promise<
 
 function endedRow([task, seq, outcomes, text]: OpenRow, ending: Ending): Row {
   const digits = Array.from(unpacked(outcomes))
-  const reasons: Reasons = text === null ? {} : (JSON.parse(text) as Reasons)
+  const reasons = toReasons(text)
   digits.forEach((digit, index) => {
     if (isFinalDigit(digit)) return
     digits[index] = digitOf(ending.outcome)
-    if (ending.reason === undefined) return
-    const members = reasons[ending.reason] ?? []
-    members.push(index)
-    reasons[ending.reason] = members
+    if (ending.reason !== undefined) addReason(reasons, ending.reason, index)
   })
   const ended = digits.join('')
-  const known = Object.keys(reasons).length > 0
-  return [task, seq, ending.state, packed(ended), known ? JSON.stringify(reasons) : null, countsOf(ended, reasons)]
+  return [task, seq, ending.state, packed(ended), reasonsText(reasons), countsOf(ended, reasons)]
 }

@@ -1,4 +1,13 @@
-import { type Chunk, isFinal, type Lane, type Member, OUTCOMES, type Outcome } from '@fanfare/core'
+import {
+  type Chunk,
+  isFinal,
+  type Lane,
+  type Member,
+  OUTCOMES,
+  type Outcome,
+  REASONS_PER_CHUNK,
+  reasonBeside,
+} from '@fanfare/core'
 
 /** The index is what the tables hold. States below `done` are open; the partial indexes of schema.ts rely on the order. */
 export const CHUNK_STATES = ['waiting', 'planned', 'queued', 'sending', 'done', 'dead'] as const
@@ -37,17 +46,38 @@ export const unpacked = (text: PackedDigits): Digits =>
 const outcomesOf = (digits: Digits): Outcome[] =>
   isAll(digits, UNSENT) ? new Array(digits.length).fill('unsent') : Array.from(digits, outcomeOf)
 
-export type Reasons = Record<string, number[]>
+/** Members by reason. A reason is what a vendor said, so that no name may have a meaning of its own. */
+export type Reasons = Map<string, number[]>
+
+export const toReasons = (text: string | null): Reasons =>
+  new Map(text === null ? [] : Object.entries(JSON.parse(text) as Record<string, number[]>))
+export const reasonsText = (reasons: Reasons | undefined): string | null =>
+  reasons === undefined || reasons.size === 0 ? null : JSON.stringify(Object.fromEntries(reasons))
+
+/** Adds members to those of a reason. */
+export function addReason(reasons: Reasons, reason: string, ...members: readonly number[]): void {
+  const known = reasons.get(reason)
+  if (known) known.push(...members)
+  else reasons.set(reason, [...members])
+}
+
+/** No more different reasons than a chunk may have. */
+export function boundedReasons(reasons: Reasons): Reasons {
+  if (reasons.size <= REASONS_PER_CHUNK) return reasons
+  const kept: Reasons = new Map()
+  for (const [reason, members] of reasons) addReason(kept, reasonBeside(kept, reason), ...members)
+  return kept
+}
+
 /** `[{digit: members}, {reason: members}]`: what `counts` sums up, written together with the outcomes. */
 export type CountsText = string
 
 export function countsOf(digits: Digits, reasons: Reasons | undefined): CountsText {
-  if (!reasons && isAll(digits, digits.charAt(0))) return `[{"${digits.charAt(0)}":${digits.length}},{}]`
+  if (!reasons?.size && isAll(digits, digits.charAt(0))) return `[{"${digits.charAt(0)}":${digits.length}},{}]`
   const byDigit: Record<string, number> = {}
   for (const digit of digits) byDigit[digit] = (byDigit[digit] ?? 0) + 1
-  const byReason: Record<string, number> = {}
-  for (const [reason, members] of Object.entries(reasons ?? {})) byReason[reason] = members.length
-  return JSON.stringify([byDigit, byReason])
+  const byReason = Array.from(reasons ?? [], ([reason, members]) => [reason, members.length])
+  return JSON.stringify([byDigit, Object.fromEntries(byReason)])
 }
 
 /** From one device id to the next, and how many members follow one another so; null for a member without a device. */
@@ -159,7 +189,7 @@ export function toChunk(row: ChunkRow): Chunk {
     lane: LANES[lane] ?? 'bulk',
     members: decodeMembers(row[16], size),
     outcomes: outcomesOf(unpacked(row[14])),
-    reasons: row[15] === null ? {} : (JSON.parse(row[15]) as Reasons),
+    reasons: row[15] === null ? {} : (JSON.parse(row[15]) as Chunk['reasons']),
     state: CHUNK_STATES[state] ?? 'dead',
     gen,
     fence,

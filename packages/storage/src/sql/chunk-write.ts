@@ -1,5 +1,7 @@
 import type { ChunkWrite } from '@fanfare/core'
 import {
+  addReason,
+  boundedReasons,
   countsOf,
   DONE,
   digitOf,
@@ -9,7 +11,9 @@ import {
   packed,
   QUEUED,
   type Reasons,
+  reasonsText,
   SENDING,
+  toReasons,
   unpacked,
 } from './chunk-rows.ts'
 import type { Db, Row } from './db.ts'
@@ -96,13 +100,13 @@ const toDraft = (row: DraftRow): Draft => ({
   leaseUntil: row[7],
   nextAt: row[8],
   digits: unpacked(row[9]).split(''),
-  reasons: row[10] === null ? undefined : (JSON.parse(row[10]) as Reasons),
+  reasons: row[10] === null ? undefined : toReasons(row[10]),
   cancelled: row[11] >= stateCode('done'),
 })
 
 function toRow(draft: Draft, now: number): Row {
   const digits = draft.digits.join('')
-  const reasons = draft.reasons && Object.keys(draft.reasons).length > 0 ? draft.reasons : undefined
+  const reasons = draft.reasons && boundedReasons(draft.reasons)
   const dueAt = draft.state === DONE ? null : draft.state === QUEUED ? (draft.nextAt ?? now) : draft.leaseUntil
   return [
     draft.task,
@@ -116,7 +120,7 @@ function toRow(draft: Draft, now: number): Row {
     dueAt,
     countsOf(digits, reasons),
     packed(digits),
-    reasons ? JSON.stringify(reasons) : null,
+    reasonsText(reasons),
   ]
 }
 
@@ -140,17 +144,15 @@ function record(draft: Draft, index: number, digit: string, reason: string | und
   draft.digits[index] = digit
   if (draft.reasons) forgetReason(draft.reasons, index)
   if (reason === undefined) return
-  draft.reasons ??= {}
-  const members = draft.reasons[reason] ?? []
-  members.push(index)
-  draft.reasons[reason] = members
+  draft.reasons ??= new Map()
+  addReason(draft.reasons, reason, index)
 }
 
 function forgetReason(reasons: Reasons, index: number): void {
-  for (const [reason, members] of Object.entries(reasons)) {
+  for (const [reason, members] of reasons) {
     const position = members.indexOf(index)
     if (position < 0) continue
-    if (members.length === 1) delete reasons[reason]
+    if (members.length === 1) reasons.delete(reason)
     else members.splice(position, 1)
   }
 }

@@ -16,7 +16,7 @@ export function counts(db: Db, id: string): TaskCounts[] {
       ...(channel !== null && { channelId: key }),
       total: 0,
       byOutcome: {} as Partial<Record<Outcome, number>>,
-      byReason: {} as Record<string, number>,
+      byReason: Object.create(null) as Record<string, number>,
     }
     byChannel.set(key, sums)
     sums.total += Number(size)

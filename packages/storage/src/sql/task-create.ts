@@ -7,6 +7,7 @@ import {
   PLANNED,
   packed,
   type Reasons,
+  reasonsText,
   SENDING,
   toDigits,
   UNSENT,
@@ -83,7 +84,7 @@ export function chunkRow(
 ): Row {
   const size = chunk.members.length
   const outcomes = chunk.outcomes ? toDigits(chunk.outcomes) : UNSENT.repeat(size)
-  const reasons = chunk.reasons && Object.keys(chunk.reasons).length > 0 ? (chunk.reasons as Reasons) : undefined
+  const reasons: Reasons = new Map(Object.entries(chunk.reasons ?? {}).map(([reason, list]) => [reason, [...list]]))
   const state = chunk.state ? CHUNK_STATES.indexOf(chunk.state) : chunk.channelId ? defaults.state : DONE
   const leaseUntil = chunk.leaseUntil?.getTime() ?? null
   const dueAt = state === SENDING ? (leaseUntil ?? defaults.now) : state === WAITING ? null : defaults.now
@@ -105,7 +106,7 @@ export function chunkRow(
     dueAt,
     countsOf(outcomes, reasons),
     packed(outcomes),
-    reasons ? JSON.stringify(reasons) : null,
+    reasonsText(reasons),
     encodeMembers(chunk.members),
   ]
 }

@@ -1,4 +1,4 @@
-import type { Outcome } from '@fanfare/core'
+import { type Outcome, REASONS_PER_CHUNK } from '@fanfare/core'
 import { expect, it } from '@jest/globals'
 import { chunkOf, type GetSubject, PASSED } from './subject.ts'
 
@@ -155,5 +155,29 @@ export function writeCases(get: GetSubject): void {
     ]
     await store.chunks.write([{ ...ref, fence: 1, outcomes, state: 'queued', nextAt: new Date(Date.now() + 60_000) }])
     expect(await chunkOf(store, ref)).toMatchObject({ state: 'done', outcomes: ['sent', 'cancelled', 'cancelled'] })
+  })
+
+  it('counts reasons by any name exactly, and bounds how many a chunk has', async () => {
+    const { store, make } = get()
+    const odd = ['constructor', '__proto__', 'toString', 'hasOwnProperty', '$where', 'a.b', '']
+    const { ref } = await make.claimed(await make.channel(), 200)
+    const outcomes = Array.from({ length: 200 }, (_, index): [number, Outcome, string] => [
+      index,
+      'deferred',
+      odd[index] ?? `reason ${index}`,
+    ])
+    const own = { taskId: ref.taskId, seq: 0, fence: 1 }
+    expect(await store.chunks.write([{ ...own, outcomes }])).toEqual([true])
+    const again = outcomes.map(([index, , reason]): [number, Outcome, string] => [index, 'rejected', reason])
+    expect(await store.chunks.write([{ ...own, outcomes: again, state: 'done' }])).toEqual([true])
+    const { reasons } = await chunkOf(store, ref)
+    const [counts] = await store.tasks.counts(ref.taskId)
+    for (const [index, reason] of odd.entries()) {
+      expect(Object.entries(reasons).find(([name]) => name === reason)).toEqual([reason, [index]])
+      expect(Object.entries(counts?.byReason ?? {}).find(([name]) => name === reason)).toEqual([reason, 1])
+    }
+    expect(Object.keys(reasons).length).toBeLessThanOrEqual(REASONS_PER_CHUNK + 1)
+    expect(Object.values(reasons).flat()).toHaveLength(200)
+    expect(Object.values(counts?.byReason ?? {}).reduce((sum, count) => sum + count)).toBe(200)
   })
 }

@@ -9,7 +9,7 @@ import type { HttpVendor } from '../vendor.ts'
 import { pathOnly } from '../vendor.ts'
 import { findReason } from './check.ts'
 import { Providers } from './provider.ts'
-import { reasonFor, STATUS_OF_REASON } from './reasons.ts'
+import { reasonFor, statusOf } from './reasons.ts'
 
 const PREFIX = '/3/device/'
 const YEAR_MS = 365 * 24 * 3600_000
@@ -69,7 +69,7 @@ function answersTo(exchange: Exchange): Answers {
 }
 
 function replyWith(exchange: Exchange, reason: string, extra: { since?: number; retryAfter?: number } = {}): Reply {
-  const status = STATUS_OF_REASON[reason] ?? 500
+  const status = statusOf(reason)
   const body = status === 410 ? { reason, timestamp: extra.since ?? Date.now() } : { reason }
   const retryAfter = extra.retryAfter === undefined ? undefined : { 'retry-after': String(extra.retryAfter) }
   const headers = { 'apns-id': idOf(exchange), 'content-type': 'application/json', ...retryAfter }

@@ -1,7 +1,7 @@
 import type { Problem } from '../settle.ts'
 
 /** https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns */
-export const STATUS_OF_REASON: Readonly<Record<string, number>> = {
+const STATUS_OF_REASON: Readonly<Record<string, number>> = {
   BadCollapseId: 400,
   BadDeviceToken: 400,
   BadExpirationDate: 400,
@@ -52,8 +52,11 @@ const REASON_OF_KIND: Readonly<Record<string, string>> = {
   'quota-day': 'TooManyRequests',
 }
 
-/** Apple's word for a problem. */
+/** Apple's word for a problem; a `code` is said as it is, whatever it is. */
 export function reasonFor({ kind, code }: Problem): string {
-  const reason = kind === 'code' ? code : REASON_OF_KIND[kind]
-  return reason !== undefined && reason in STATUS_OF_REASON ? reason : 'InternalServerError'
+  return (kind === 'code' ? code : REASON_OF_KIND[kind]) ?? 'InternalServerError'
 }
+
+/** A reason that Apple does not have comes with 400. */
+export const statusOf = (reason: string): number =>
+  Object.hasOwn(STATUS_OF_REASON, reason) ? (STATUS_OF_REASON[reason] ?? 400) : 400

@@ -84,8 +84,14 @@ const CODES: Readonly<Record<string, Row | undefined>> = {
   },
 }
 
+/** A code that FCM does not have is said to be the field at fault. */
+function rowOf(code = ''): Row | undefined {
+  if (Object.hasOwn(CODES, code)) return CODES[code]
+  return { status: 400, name: 'INVALID_ARGUMENT', message: 'Invalid value', field: code }
+}
+
 export function refusal({ kind, code, retryAfterSeconds }: Problem): Reply {
-  const row = (kind === 'code' ? CODES[code ?? ''] : ROWS[kind]) ?? (ROWS['500'] as Row)
+  const row = (kind === 'code' ? rowOf(code) : ROWS[kind]) ?? (ROWS['500'] as Row)
   const waits = kind === '429' || kind === '503' ? BUSY_RETRY_SECONDS : undefined
   const retryAfter = retryAfterSeconds ?? waits
   return json(row.status, errorBody(row), retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) })

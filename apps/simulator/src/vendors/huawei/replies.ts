@@ -50,7 +50,7 @@ const GROUP_OF_KIND: Readonly<Record<string, string>> = {
 }
 
 export function answer(code: string, msg?: string): Reply {
-  const row = CODES[code]
+  const row = Object.hasOwn(CODES, code) ? CODES[code] : undefined
   const requestId = `${Date.now()}${randomUUID().replaceAll('-', '').slice(0, 18)}`
   return json(row?.status ?? 400, { code, msg: msg ?? row?.text ?? `Error ${code}`, requestId })
 }
@@ -59,7 +59,13 @@ export function answer(code: string, msg?: string): Reply {
 export function refusal(problem: Problem, submission?: Submission): Reply {
   const { kind, code } = problem
   if (kind === '429' || kind === '503') return { status: 503, body: '' }
-  return answer((kind === 'code' ? code : CODE_OF_KIND[kind]) ?? '81000001', allInvalid(kind, submission))
+  if (kind === 'code' && submission?.version === 'v3' && !/^\d/.test(code ?? '')) {
+    return answer('80300007', allInvalid(code || 'noRight', submission))
+  }
+  return answer(
+    (kind === 'code' ? code : CODE_OF_KIND[kind]) ?? '81000001',
+    allInvalid(GROUP_OF_KIND[kind], submission),
+  )
 }
 
 /** v1: the dead tokens as a list, in a JSON string. */
@@ -74,13 +80,17 @@ export function partialV1({ tokens }: Submission, failures: Failures): Reply {
 /** v3: the dead tokens grouped by reason, also when all are dead. */
 export function partialV3({ tokens }: Submission, failures: Failures): Reply {
   if (failures.size === 0) return answer('80000000')
-  const groups: Record<string, string[]> = {}
+  const groups = new Map<string, string[]>()
   const failed = tokens.filter((token) => failures.has(token))
   for (const token of failed) {
     const group = groupOf(failures.get(token) as Named)
-    groups[group] = [...(groups[group] ?? []), token]
+    groups.set(group, [...(groups.get(group) ?? []), token])
   }
-  const result = { success: tokens.length - failed.length, failure: failed.length, illegalTokens: groups }
+  const result = {
+    success: tokens.length - failed.length,
+    failure: failed.length,
+    illegalTokens: Object.fromEntries(groups),
+  }
   return answer(failed.length === tokens.length ? '80300007' : '80100000', JSON.stringify(result))
 }
 
@@ -89,8 +99,7 @@ function groupOf({ kind, code }: Named): string {
 }
 
 /** v3 names the tokens even where a fault makes all of them invalid. */
-function allInvalid(kind: string, submission: Submission | undefined): string | undefined {
-  const group = GROUP_OF_KIND[kind]
+function allInvalid(group: string | undefined, submission: Submission | undefined): string | undefined {
   if (!submission || !group || submission.version !== 'v3') return undefined
   const { tokens } = submission
   return JSON.stringify({ success: 0, failure: tokens.length, illegalTokens: { [group]: tokens } })
