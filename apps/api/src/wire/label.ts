@@ -2,7 +2,13 @@ import type { Label, LabelMember } from '@fanfare/core'
 import { z } from 'zod'
 import { labelName, userId } from './names.ts'
 
-export const newLabel = z.looseObject({ name: labelName, description: z.string().max(255).nullish() })
+/** SQLite gives a text back up to its first NUL. */
+const description = z
+  .string()
+  .max(255)
+  .regex(/^[^\0]*$/, 'must not contain NUL')
+
+export const newLabel = z.looseObject({ name: labelName, description: description.nullish() })
 export const usernames = z.looseObject({ usernames: z.array(userId).min(1).max(100) })
 
 /** Labels as the wire shows them (wire-api.md §3). */
