@@ -4,7 +4,10 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** What is lost: the request (it never arrives), or only its reply (it is applied, and nobody hears of it). */
 export type Loss = 'request' | 'reply'
 
-/** A TCP proxy on a free port that can lose the next request with certain bytes in it, by cutting its connection. */
+/**
+ * A TCP proxy on a free port that can lose the next request with certain bytes in it, by cutting its connection, or hold
+ * it back, as if its sender had been suspended right before it.
+ */
 export class LossyProxy {
   /** How many requests or replies were lost. */
   lost = 0
@@ -12,6 +15,7 @@ export class LossyProxy {
   #loss: Loss = 'reply'
   #down = false
   #thenDown = false
+  #holding: { marks: string[]; held: (release: () => void) => void } | undefined
   readonly #port: number
   readonly #sockets = new Set<Socket>()
   readonly #server: Server
@@ -43,6 +47,13 @@ export class LossyProxy {
     this.#thenDown = thenDown
   }
 
+  /** Holds back the next request that holds all of these texts; resolves when it has come, with what lets it pass. */
+  holdNext(marks: string[]): Promise<() => void> {
+    return new Promise((held) => {
+      this.#holding = { marks, held }
+    })
+  }
+
   /** Loses nothing any more. */
   up(): void {
     this.#down = false
@@ -68,7 +79,11 @@ export class LossyProxy {
         this.#marks = undefined
         losing = true
       }
-      if (marked && this.#loss === 'request') this.#cut(client, server)
+      const holding = this.#holding
+      if (holding?.marks.every((mark) => data.includes(mark))) {
+        this.#holding = undefined
+        holding.held(() => server.write(data))
+      } else if (marked && this.#loss === 'request') this.#cut(client, server)
       else server.write(data)
     })
     server.on('data', (data) => (losing ? this.#cut(client, server) : client.write(data)))

@@ -119,6 +119,46 @@ for (const [name, mongo] of [
       expect(await rows.countDocuments(mine)).toBe(0)
     })
 
+    it('commits no task whose chunks were given up meanwhile (a process that was suspended for over a minute)', async () => {
+      const channel = await make.channel()
+      const key = { key: `suspended ${name}`, fingerprint: 'f' }
+      const taskOf = async (): Promise<NewTask> => {
+        const task = await make.task({ appId: channel.appId })
+        return { task, chunks: [{ seq: 0, channelId: channel.id, members: members(1) }], idempotency: key }
+      }
+      const item = await taskOf()
+      const arrived = proxy.holdNext(['insert', 'tasks', 'audience'])
+      const creating = lossy.tasks.create([item])
+      const release = await arrived
+      const rows = raw.collection('chunks')
+      const mine = { taskId: Number(item.task.id) }
+      await rows.updateOne(mine, { $set: { wakeAt: new Date(Date.now() - 61_000) } })
+      expect(await store.chunks.removeOrphans(1000)).toBe(1)
+      release()
+      await expect(creating).rejects.toThrow(StoreDownError)
+      expect(await store.tasks.byIds([item.task.id])).toEqual([undefined])
+      expect(await rows.countDocuments(mine)).toBe(0)
+      const again = await taskOf()
+      expect(await store.tasks.create([again])).toEqual(['created'])
+      expect(await store.tasks.byKey(channel.appId, key.key)).toMatchObject({ taskId: again.task.id })
+      expect(await store.chunks.claim([{ taskId: again.task.id, seq: 0, gen: 0 }], 1000, 1)).toMatchObject([{}])
+    })
+
+    it('removes the chunks of a task that was given up by a process that died before it removed them', async () => {
+      const channel = await make.channel()
+      const item = await make.chunk(channel, 1)
+      const [rows, tasks] = [raw.collection('chunks'), raw.collection('tasks')]
+      const mine = { taskId: Number(item.taskId) }
+      await tasks.deleteOne({ _id: mine.taskId as never })
+      await rows.updateOne(mine, { $set: { wakeAt: new Date(Date.now() - 61_000) } })
+      proxy.loseNext('request', ['delete', 'chunks'], true)
+      await expect(lossy.chunks.removeOrphans(1000)).rejects.toThrow(StoreDownError)
+      proxy.up()
+      expect(await rows.countDocuments(mine)).toBe(1)
+      expect(await store.chunks.removeOrphans(1000)).toBe(1)
+      expect(await rows.countDocuments(mine)).toBe(0)
+    })
+
     it('counts nothing of a page that its planner did not commit; the next planner replaces it', async () => {
       const channel = await make.channel()
       const range = { channelId: channel.id, seqBase: 0, cursor: '0', planned: 0, done: false }

@@ -3,6 +3,8 @@ import { end, find, isBeingSent } from './chunk-end.ts'
 import { endPassed, endWaiting } from './chunk-leftover.ts'
 import { later } from './clock.ts'
 import type { Db } from './connect.ts'
+import { insertAll } from './rows.ts'
+import { NO_APP, tombstone } from './task-rows.ts'
 
 const ORPHAN_MS = 60_000
 /** Open chunks of a task looked at in one pass; more than are ever being sent at once. */
@@ -50,20 +52,24 @@ export async function cancel(db: Db, taskId: string): Promise<number> {
 
 /**
  * Chunks that were written more than a minute ago and whose task never followed (task-create.ts). They stand among
- * those that the sweeper should have looked at long ago.
+ * those that the sweeper should have looked at long ago. Whoever wrote them may only have been suspended: a tombstone
+ * takes the place of the task first, so that either the task comes or its chunks go.
  */
 export async function removeOrphans(db: Db, limit: number): Promise<number> {
-  const before = later(await db.clock.now(), -ORPHAN_MS)
+  const now = await db.clock.now()
   const overdue = await Promise.all(
     (['planned', 'sync'] as const).map((wakeKind) =>
-      db.chunks.distinct('taskId', { wakeKind, wakeAt: trusted({ $lt: before }) }),
+      db.chunks.distinct('taskId', { wakeKind, wakeAt: trusted({ $lt: later(now, -ORPHAN_MS) }) }),
     ),
   )
   const ids = [...new Set(overdue.flat())].slice(0, limit)
   if (ids.length === 0) return 0
-  const tasks = await db.tasks.find({ _id: trusted({ $in: ids }) }, { _id: 1 }).lean()
-  const known = new Set(tasks.map((task) => task._id))
-  const orphans = ids.filter((id) => !known.has(id))
+  const found = await db.tasks.find({ _id: trusted({ $in: ids }) }, { appId: 1 }).lean()
+  const known = new Set(found.map((task) => task._id))
+  const buried = found.filter((task) => task.appId === NO_APP).map((task) => task._id)
+  const missing = ids.filter((id) => !known.has(id)).map((id) => tombstone(id, now))
+  const came = new Set((await insertAll(db.tasks, missing)).map(({ index }) => index))
+  const orphans = [...buried, ...missing.filter((_, index) => !came.has(index)).map((row) => row._id)]
   if (orphans.length === 0) return 0
   return (await db.chunks.deleteMany({ taskId: trusted({ $in: orphans }) })).deletedCount
 }

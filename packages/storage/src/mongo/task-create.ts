@@ -6,7 +6,7 @@ import { later } from './clock.ts'
 import type { Db } from './connect.ts'
 import { insertAll } from './rows.ts'
 import type { IdemDoc } from './schemas.ts'
-import { taskRow } from './task-rows.ts'
+import { NO_APP, taskRow } from './task-rows.ts'
 
 /** A key of this age is free again, whether purged or not. */
 export const KEY_TTL_MS = 24 * 3600_000
@@ -17,7 +17,7 @@ const KEY_TRIES = 4
 /**
  * The chunks first, then the tasks, each list in one unordered bulk. The task row is the commit point: a chunk without
  * its task is never claimed. A task that is there already (a retry) is kept. A taken key leaves its own task out, and
- * its chunks are removed again.
+ * its chunks are removed again. Rejects where this process was away for so long that the sweeper gave a task up.
  */
 export async function create(db: Db, tasks: readonly NewTask[]): Promise<CreateResult[]> {
   if (tasks.length === 0) return []
@@ -28,14 +28,23 @@ export async function create(db: Db, tasks: readonly NewTask[]): Promise<CreateR
   )
   await insertAll(db.chunks, rows)
   if (performance.now() - begun > COMMIT_WITHIN_MS) throw new StoreDownError('the chunks took too long to write')
-  const results = await commit(db, tasks)
+  const { results, present } = await commit(db, tasks)
   await forget(db, refused(tasks, results))
+  if (present.length > 0 && (await givenUp(db, present)).length > 0) {
+    throw new StoreDownError('the chunks took too long to write, they were given up')
+  }
   return results
 }
 
-/** Inserts the task rows; where a key stands in the way, it is looked at, and tried again where it was free. */
-async function commit(db: Db, tasks: readonly NewTask[]): Promise<CreateResult[]> {
+type Committed = { results: CreateResult[]; present: number[] }
+
+/**
+ * Inserts the task rows; where a key stands in the way, it is looked at, and tried again where it was free. `present`:
+ * tasks whose id was there already.
+ */
+async function commit(db: Db, tasks: readonly NewTask[]): Promise<Committed> {
   const results: CreateResult[] = tasks.map(() => 'created')
+  const present: number[] = []
   let open = tasks.map((task, index) => ({ task, index }))
   for (let tries = 0; open.length > 0; tries++) {
     if (tries === KEY_TRIES) throw new StoreDownError('an idempotency key changes hands too often')
@@ -43,13 +52,22 @@ async function commit(db: Db, tasks: readonly NewTask[]): Promise<CreateResult[]
     const rows = open.map(({ task }) => taskRow(task))
     const met = await insertAll(db.tasks, rows)
     const keys = met.flatMap(({ index, key }) => (key.includes('idem') ? (open[index] ?? []) : []))
+    present.push(...met.flatMap(({ index, key }) => (key.includes('idem') ? [] : (rows[index]?._id ?? []))))
     const found = await Promise.all(keys.map(({ task }) => ownerOf(db, task, now)))
     keys.forEach(({ index }, position) => {
       results[index] = found[position] ?? 'created'
     })
     open = keys.filter((_, position) => found[position] === undefined)
   }
-  return results
+  return { results, present }
+}
+
+/** Those of the tasks that the sweeper gave up; their chunks are removed, also those written since. */
+async function givenUp(db: Db, taskIds: readonly number[]): Promise<number[]> {
+  const rows = await db.tasks.find({ _id: trusted({ $in: taskIds }), appId: NO_APP }, { _id: 1 }).lean()
+  const ids = rows.map((row) => row._id)
+  await forget(db, ids)
+  return ids
 }
 
 /** Who has the key; `created` where it is this very task (a retry), undefined where the key is free by now. */

@@ -86,6 +86,18 @@ const idemOf = ({ key, fingerprint, answer }: NonNullable<NewTask['idempotency']
   ...(answer && { answer: { status: answer.status, body: answer.body } }),
 })
 
+/** The app of a task that was given up before it came. */
+export const NO_APP = 0
+
+/**
+ * Stands where a task would have come, so that it cannot come any more (chunk-sweep.ts). Nobody finds it: it belongs to
+ * no app, is not open, and goes when finished tasks go.
+ */
+export const tombstone = (id: number, now: Date): TaskDoc => ({
+  ...{ _id: id, appId: NO_APP, lane: 'single', audience: '{}', message: '{}', route: [], onUnknown: 'drop' },
+  ...{ state: 'failed', createdAt: now, expiresAt: now, purgeAt: new Date(now.getTime() + KEPT_MS) },
+})
+
 export const planRow = (plan: Plan): PlanDoc => ({ ...plan, ranges: plan.ranges.map((range) => ({ ...range })) })
 
 export function toTask(row: TaskDoc): Task {

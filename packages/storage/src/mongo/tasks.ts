@@ -7,7 +7,7 @@ import type { TaskDoc } from './schemas.ts'
 import { counts } from './task-counts.ts'
 import { create, keyOwner } from './task-create.ts'
 import { Planner } from './task-plan.ts'
-import { flagsOf, isPlanned, planRow, setOrUnset, toTask } from './task-rows.ts'
+import { flagsOf, isPlanned, NO_APP, planRow, setOrUnset, toTask } from './task-rows.ts'
 import { TaskSweep, withOpenChunks } from './task-sweep.ts'
 
 export function taskStore(db: Db): TaskStore {
@@ -20,7 +20,7 @@ export function taskStore(db: Db): TaskStore {
       await db.tasks.updateOne(filter, { $set: { 'idem.answer': { status, body } } })
     },
     byKey: (appId, key) => keyOwner(db, Number(appId), key),
-    byIds: (ids) => byIdsInOrder(db.tasks, ids, toTask),
+    byIds: (ids) => byIdsInOrder(db.tasks, ids, (row) => (row.appId === NO_APP ? undefined : toTask(row))),
     page: (appId, query) => page(db, Number(appId), query),
     update: (id, change) => update(db, Number(id), change),
     finish: (ids) => finish(db, ids.map(Number)),
