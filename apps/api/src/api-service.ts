@@ -36,6 +36,7 @@ export class ApiService {
   /** Listens; rejects where the port is taken. Prints nothing. */
   async start(): Promise<void> {
     await this.ctx.tokens.start()
+    this.ctx.sockets.start()
     await this.ctx.hints.subscribe((channelId) => {
       this.ctx.channels.drop(channelId)
       this.ctx.pushers.drop(channelId)
@@ -68,6 +69,7 @@ export class ApiService {
     this.ctx.ready = false
     this.ctx.tokens.stop()
     await this.#stopServer()
+    this.ctx.sockets.stop()
     await this.ctx.background.end()
     this.ctx.gate.close()
     await this.#closeBoard()

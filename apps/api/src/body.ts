@@ -6,6 +6,8 @@ import type { BodyKind } from './route.ts'
 
 /** A constant on purpose: an invalid configured limit must not switch the limit off (reliability.md T91). */
 const LIMIT_BYTES = 256 * 1024
+/** Of who has not proven anything less is kept: credentials are short. */
+export const GUEST_LIMIT_BYTES = 16 * 1024
 /** So much of a too large body is read and thrown away, so that the caller can read the answer. */
 const DRAIN_BYTES = 4 * LIMIT_BYTES
 const DRAIN_MS = 1000
@@ -15,9 +17,9 @@ const MAX_KEYS = 2000
 export type Body = { raw: string; body: unknown }
 
 /** Reads and parses a body within the limits of reliability.md T91–T93, T96, T104. An empty one is undefined. */
-export async function readBody(req: IncomingMessage, kind: BodyKind): Promise<Body> {
+export async function readBody(req: IncomingMessage, kind: BodyKind, limitBytes = LIMIT_BYTES): Promise<Body> {
   checkHeaders(req, kind)
-  const raw = await readText(req)
+  const raw = await readText(req, limitBytes)
   return { raw, body: raw === '' ? undefined : parseJson(raw) }
 }
 
@@ -32,21 +34,21 @@ function isJsonType(type: string | undefined): boolean {
   return /^application\/json\s*(;\s*charset="?utf-?8"?\s*)?;?$/i.test(type)
 }
 
-function readText(req: IncomingMessage): Promise<string> {
+function readText(req: IncomingMessage, limitBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    const tooLarge = () => reject(new PushError('BODY_TOO_LARGE', { limit: '256 KB' }))
+    const tooLarge = () => reject(new PushError('BODY_TOO_LARGE', { limit: `${limitBytes / 1024} KB` }))
     req.on('data', (chunk: Buffer) => {
       size += chunk.length
-      if (size <= LIMIT_BYTES) chunks.push(chunk)
+      if (size <= limitBytes) chunks.push(chunk)
       else if (size > DRAIN_BYTES) tooLarge()
       else if (chunks.length > 0) {
         chunks.length = 0
         setTimeout(tooLarge, DRAIN_MS).unref()
       }
     })
-    req.on('end', () => (size > LIMIT_BYTES ? tooLarge() : resolveText(chunks, resolve, reject)))
+    req.on('end', () => (size > limitBytes ? tooLarge() : resolveText(chunks, resolve, reject)))
     req.on('error', () => reject(new RequestAborted()))
     req.on('close', () => {
       if (!req.complete) reject(new RequestAborted())

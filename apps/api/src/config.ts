@@ -1,8 +1,10 @@
 import { TASK_TTL_MS } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
+import { readNetworks } from './callers.ts'
+import type { SocketLimits } from './sockets.ts'
 
 /** Everything the API can be told from outside; read from the environment once and judged once. */
-export type ApiConfig = {
+export type ApiConfig = SocketLimits & {
   storeUrl: string
   /** SQLite's `synchronous`; `normal` gives up that an accepted push survives a power cut. */
   storeSync: 'full' | 'normal'
@@ -26,9 +28,9 @@ export type ApiConfig = {
   hanWidth: 1 | 2
   /** From a task's start to its expiry. */
   taskTtlMs: number
-  /** Requests under way at once; more are answered 503. */
+  /** Requests that are worked on at once, counted from when they have arrived whole; more are answered 503. */
   maxInFlight: number
-  /** A request must have arrived whole within this. */
+  /** A request must have arrived whole within this; its head within 10 s. */
   requestTimeoutMs: number
 }
 
@@ -56,6 +58,14 @@ export function readConfig(env: Env = process.env): ApiConfig {
     zone: zoneOf(env['FANFARE_ZONE'] ?? API_DEFAULTS.zone),
     hanWidth: oneOf('FANFARE_HAN_WIDTH', env['FANFARE_HAN_WIDTH'] ?? '2', ['1', '2']) === '1' ? 1 : 2,
     taskTtlMs: wholeNumber('FANFARE_TASK_TTL_HOURS', env['FANFARE_TASK_TTL_HOURS'] ?? '24', 1, 168) * 3600_000,
+    maxSockets: wholeNumber('FANFARE_MAX_SOCKETS', env['FANFARE_MAX_SOCKETS'] ?? '10000', 10, 1_000_000),
+    socketsPerAddress: wholeNumber(
+      'FANFARE_SOCKETS_PER_ADDRESS',
+      env['FANFARE_SOCKETS_PER_ADDRESS'] ?? '500',
+      1,
+      1_000_000,
+    ),
+    trustedProxies: readNetworks('FANFARE_TRUSTED_PROXIES', env['FANFARE_TRUSTED_PROXIES']),
   }
 }
 
@@ -72,6 +82,10 @@ export const API_DEFAULTS = {
   taskTtlMs: TASK_TTL_MS,
   maxInFlight: 500,
   requestTimeoutMs: 30_000,
+  maxSockets: 10_000,
+  socketsPerAddress: 500,
+  trustedProxies: [],
+  answerTimeoutMs: 15_000,
 } as const satisfies Partial<ApiConfig>
 
 function pick<K extends string>(env: Env, names: Record<K, string>): Partial<Record<K, string>> {

@@ -23,6 +23,7 @@ import { Background } from './background.ts'
 import { Cached } from './cached.ts'
 import type { ApiConfig } from './config.ts'
 import { Failures, InFlight } from './limits.ts'
+import { Sockets } from './sockets.ts'
 
 /** The parts of the API that tests and embedders may replace. */
 export type Parts = {
@@ -35,6 +36,8 @@ export type Parts = {
   hints: ChannelHints
   redis: Redis
   log: Log
+  /** The bounds on connections; chaos tests show what happens without them. */
+  sockets?: Sockets
   /** Crash points: called at each await of the commit path. Production never sets it. */
   at?: (point: string) => void | Promise<void>
 }
@@ -59,6 +62,9 @@ export type ApiContext = Parts & {
   shared: Shared
   fingerprintKey: KeyObject
   inFlight: InFlight
+  /** Requests of nobody proven that ask the store; they take no place of `inFlight`. */
+  guests: InFlight
+  sockets: Sockets
   /** Synchronous pushes among them: slow vendors must not take the places of all other requests. */
   syncInFlight: InFlight
   failures: Failures
@@ -76,6 +82,7 @@ const CACHE_MS = 1500
 const MISSING_MS = 500
 const MAX_CACHED = 10_000
 const SYNC_SHARE = 0.4
+const MAX_GUESTS = 100
 /** A store that needs longer is down for the caller; the batch may still be applied. */
 const STORE_DEADLINE_MS = 4000
 
@@ -94,6 +101,8 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     shared: sharedCalls(store, config.storeUrl.startsWith('mongodb') ? 4 : 1),
     fingerprintKey: derivedKey(config.masterKey, 'idempotency fingerprints'),
     inFlight: new InFlight(config.maxInFlight),
+    guests: new InFlight(MAX_GUESTS),
+    sockets: parts.sockets ?? new Sockets(config),
     syncInFlight: new InFlight(Math.ceil(config.maxInFlight * SYNC_SHARE)),
     failures: new Failures(),
     background: new Background(),

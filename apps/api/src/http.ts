@@ -36,6 +36,9 @@ export function closeApp(app: Express): void {
   app.use((_error: unknown, req: Request, res: Response, _next: NextFunction) => invalid(req, res))
 }
 
+/** A peer that was cut off gets so long to take its answer. */
+const GRACE_MS = 1000
+
 /** A server with the time limits of reliability.md §6; what cannot be parsed as HTTP is answered in the envelope too. */
 export function createHttpServer(app: Express, ctx: ApiContext): Server {
   const { requestTimeoutMs } = ctx.config
@@ -46,11 +49,16 @@ export function createHttpServer(app: Express, ctx: ApiContext): Server {
     connectionsCheckingInterval: Math.min(5000, Math.ceil(requestTimeoutMs / 2)),
   }
   const server = createServer(options, (req, res) => {
+    if (!ctx.sockets.enter(req, res)) {
+      refuse({ req, url: req.url ?? '' }, res, new PushError('OVERLOADED', {}, { retryAfterSeconds: 1 }))
+      return
+    }
     const hot = hotRoute(req)
     if (hot) void serve(ctx, hot.route, hot.asked, res)
     else app(req, res)
   })
   server.maxRequestsPerSocket = 1_000_000
+  server.on('connection', (socket) => ctx.sockets.accept(socket))
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBroken(error, socket))
   return server
 }
@@ -75,6 +83,8 @@ function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
   }
   const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
   const refused = late ? new PushError('REQUEST_TIMEOUT') : new PushError('HTTP_INVALID')
+  // Whoever does not take the answer does not keep the connection for that.
+  setTimeout(() => socket.destroy(), GRACE_MS).unref()
   const { body } = envelope(refused, Date.now())
   const line = late ? '408 Request Timeout' : '400 Bad Request'
   socket.end(

@@ -35,7 +35,7 @@ export async function takeRequest(redis: Redis, app: App, log: Log): Promise<voi
   }
 }
 
-/** Requests under way in this process; beyond the cap they are refused before anything is read (reliability.md T7). */
+/** Requests that are worked on in this process; more than so many are refused (reliability.md T7). */
 export class InFlight {
   #count = 0
   readonly #max: number
@@ -44,13 +44,27 @@ export class InFlight {
     this.#max = max
   }
 
+  get isFull(): boolean {
+    return this.#count >= this.#max
+  }
+
   enter(): void {
-    if (this.#count >= this.#max) throw new PushError('OVERLOADED', {}, { retryAfterSeconds: 1 })
+    if (this.isFull) throw new PushError('OVERLOADED', {}, { retryAfterSeconds: 1 })
     this.#count++
   }
 
   leave(): void {
     this.#count--
+  }
+
+  /** Runs `work` in a place. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.enter()
+    try {
+      return await work()
+    } finally {
+      this.leave()
+    }
   }
 }
 

@@ -35,6 +35,7 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close()),
     pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log, guard }), (it) => it.close()),
     ...(given.at && { at: given.at }),
+    ...(given.sockets && { sockets: given.sockets }),
   }
   return { parts, close: () => closeAll(closers) }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type App, isId, PushError } from '@fanfare/core'
-import { bearerOf, requireApp, requireOperator } from './auth.ts'
-import { type Body, readBody } from './body.ts'
+import { bearerOf, type Claims, requireApp, requireOperator } from './auth.ts'
+import { type Body, GUEST_LIMIT_BYTES, readBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { envelope, problem, RequestAborted, toPushError } from './errors.ts'
 import { takeRequest } from './limits.ts'
@@ -16,11 +16,7 @@ export type Asked = { req: IncomingMessage; url: string; params: Readonly<Record
 /** Runs one route: policy, body, handler, answer. Never rejects. */
 export async function serve(ctx: ApiContext, route: Route, asked: Asked, res: ServerResponse): Promise<void> {
   const startedAt = Date.now()
-  const counted = route.policy !== 'open'
-  let entered = false
   try {
-    if (counted) ctx.inFlight.enter()
-    entered = counted
     const answer = await answerOf(ctx, route, asked, startedAt)
     endWhenStopping(ctx, res)
     write(asked.req, res, answer)
@@ -30,8 +26,6 @@ export async function serve(ctx: ApiContext, route: Route, asked: Asked, res: Se
     if (error.status >= 500) ctx.log.error({ code: error.code, err: causeOf(error) }, 'request failed')
     endWhenStopping(ctx, res)
     write(asked.req, res, route.policy === 'operator' ? problem(error, pathOf(asked.url)) : envelope(error, startedAt))
-  } finally {
-    if (entered) ctx.inFlight.leave()
   }
 }
 
@@ -40,19 +34,47 @@ function endWhenStopping(ctx: ApiContext, res: ServerResponse): void {
   if (!ctx.ready) res.shouldKeepAlive = false
 }
 
+/** A request takes a place only once it has arrived whole and its caller is known: who waits or guesses takes none. */
 async function answerOf(ctx: ApiContext, route: Route, asked: Asked, startedAt: number): Promise<Answer> {
-  const { authorization } = asked.req.headers
-  if (route.policy === 'tenant' || route.policy === 'app') {
-    const app = await appOf(ctx, asked)
-    if (route.policy === 'tenant') {
-      requireApp(ctx.tokens.verify(bearerOf(authorization)), app)
-      if (app.settings.requestsPerMinute) await takeRequest(ctx.redis, app, ctx.log)
-    }
-    const call = new HttpCall(asked, await bodyOf(asked.req, route), startedAt)
-    return route.handle(ctx, Object.assign(call, { app }))
+  const callOf = (body: Body) => new HttpCall(ctx, asked, body, startedAt)
+  if (route.policy === 'tenant') {
+    const app = await provenApp(ctx, asked)
+    if (app.settings.requestsPerMinute) await ctx.inFlight.hold(() => takeRequest(ctx.redis, app, ctx.log))
+    const call = Object.assign(callOf(await bodyOf(asked.req, route)), { app })
+    return ctx.inFlight.hold(() => route.handle(ctx, call))
   }
-  if (route.policy === 'operator') requireOperator(authorization, ctx.config.operatorToken)
-  return route.handle(ctx, new HttpCall(asked, await bodyOf(asked.req, route), startedAt))
+  if (route.policy === 'app') {
+    const call = callOf(await readBody(asked.req, route.body, GUEST_LIMIT_BYTES))
+    const answer = await ctx.guests.hold(async () =>
+      route.handle(ctx, Object.assign(call, { app: await appOf(ctx, asked) })),
+    )
+    ctx.sockets.known(asked.req.socket)
+    return answer
+  }
+  if (route.policy === 'operator') {
+    requireOperator(asked.req.headers.authorization, ctx.config.operatorToken)
+    ctx.sockets.known(asked.req.socket)
+  }
+  return route.handle(ctx, callOf(await bodyOf(asked.req, route)))
+}
+
+/** The app of the URL, where the token of the call belongs to it. */
+async function provenApp(ctx: ApiContext, asked: Asked): Promise<App> {
+  const claims = claimsOf(ctx, asked)
+  const app = claims instanceof PushError ? await ctx.guests.hold(() => appOf(ctx, asked)) : await appOf(ctx, asked)
+  if (claims instanceof PushError) throw claims
+  requireApp(claims, app)
+  ctx.sockets.known(asked.req.socket)
+  return app
+}
+
+function claimsOf(ctx: ApiContext, { req }: Asked): Claims | PushError {
+  try {
+    return ctx.tokens.verify(bearerOf(req.headers.authorization))
+  } catch (error) {
+    if (error instanceof PushError) return error
+    throw error
+  }
 }
 
 const NO_BODY: Body = { raw: '', body: undefined }
@@ -65,9 +87,11 @@ class HttpCall implements Call {
   readonly raw: string
   readonly body: unknown
   readonly startedAt: number
+  readonly #ctx: ApiContext
   readonly #asked: Asked
 
-  constructor(asked: Asked, { raw, body }: Body, startedAt: number) {
+  constructor(ctx: ApiContext, asked: Asked, { raw, body }: Body, startedAt: number) {
+    this.#ctx = ctx
     this.#asked = asked
     this.params = asked.params
     this.raw = raw
@@ -95,7 +119,7 @@ class HttpCall implements Call {
     return this.#asked.req.headers
   }
   get caller(): string {
-    return this.#asked.req.socket.remoteAddress ?? ''
+    return this.#ctx.sockets.callerOf(this.#asked.req)
   }
 }
 

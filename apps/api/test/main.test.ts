@@ -74,6 +74,14 @@ it.each([
     { FANFARE_OPERATOR_TOKEN: 'x'.repeat(23) },
     /^FANFARE_OPERATOR_TOKEN must have at least 24 characters \(openssl rand -hex 24\), it has 23$/,
   ],
+  [
+    { FANFARE_SOCKETS_PER_ADDRESS: '0' },
+    /^FANFARE_SOCKETS_PER_ADDRESS must be a whole number from 1 to 1000000, it is 0$/,
+  ],
+  [
+    { FANFARE_TRUSTED_PROXIES: '10.0.0.0/8, proxy' },
+    /^FANFARE_TRUSTED_PROXIES must list addresses and CIDRs such as 10\.0\.0\.0\/8, it has proxy$/,
+  ],
   [{ STORE_SYNC: 'off' }, /^STORE_SYNC must be one of full, normal, it is off$/],
   [{ FANFARE_ALLOWED_ADDRESSES: '127.1' }, /^FANFARE_ALLOWED_ADDRESSES must list names, .*; "127.1" is none of these$/],
 ])('says in one sentence what is wrong with %j', (more, expected) => {
