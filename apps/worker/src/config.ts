@@ -15,9 +15,9 @@ export type WorkerConfig = {
   /** What tenants may name as their servers although it is not public. */
   allowedAddresses: readonly AllowedAddress[]
   logLevel: string
-  /** Jobs in progress at once on each platform. */
+  /** Single pushes in progress at once on each platform; one app alone has nearly half of them. */
   concurrency: number
-  /** Chunks of tasks among them. */
+  /** Chunks of tasks in progress at once on each platform, shared in the same way. */
   maxBulk: number
   /** A chunk whose worker gave no sign of life for so long is another's. */
   leaseMs: number
@@ -47,8 +47,8 @@ export const WORKER_DEFAULTS = {
   redisUrl: 'redis://127.0.0.1:6379',
   allowedAddresses: [],
   logLevel: 'info',
-  concurrency: 150,
-  maxBulk: 8,
+  concurrency: 400,
+  maxBulk: 20,
   leaseMs: 10_000,
   lockMs: 10_000,
   stalledMs: 5000,

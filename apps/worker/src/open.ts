@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import type { At, Limiter, Log, Pushers, Store, TaskRate, WindowOptions, writeLedger } from '@fanfare/core'
 import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
-import { type ChannelHints, type JobQueues, openChannelHints, openJobs, openTaskRate } from '@fanfare/queue'
+import {
+  type ChannelHints,
+  type JobQueues,
+  openChannelHints,
+  openJobs,
+  openTaskRate,
+  type ShareRule,
+} from '@fanfare/queue'
 import { openStore } from '@fanfare/storage'
 import { Redis } from 'ioredis'
 import pino from 'pino'
@@ -18,10 +25,11 @@ export type Parts = {
   jobs: JobQueues
   hints: ChannelHints
   log: Log
-  /** How the window is shared; only chaos entries set it. */
+  /** How the window and the places of a worker are shared; only chaos entries set them. */
   placesOf?: WindowOptions['placesOf']
   /** How results are written; chaos entries show what happens otherwise. */
   writeLedger?: typeof writeLedger
+  share?: ShareRule
   /** Crash points: called at each await of the commit path. Production never sets it. */
   at?: At
 }
@@ -51,6 +59,7 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
     ...(given.writeLedger && { writeLedger: given.writeLedger }),
     ...(given.at && { at: given.at }),
     ...(given.placesOf && { placesOf: given.placesOf }),
+    ...(given.share && { share: given.share }),
   }
   return { parts, close: () => closeAll(closers) }
 }

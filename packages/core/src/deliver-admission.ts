@@ -52,7 +52,7 @@ export class Admission {
       if (!('afterMs' in got) || waits === MOST_WAITS || got.afterMs > WAIT_MS[wish.lane]) return got
       // Claimed while it waits: a permit must not be held for the time a claim takes.
       if (got.limited && begins) return { ...got, soon: true }
-      if (!(await this.#wait(`${channel.id}:${wish.lane}`, got.afterMs, WAITERS[wish.lane]))) return got
+      if (!(await this.#sleep(channel, wish.lane, got.afterMs))) return got
     }
   }
 
@@ -61,7 +61,9 @@ export class Admission {
     const wanted = Math.ceil(members / pusher.batchSize)
     let requests = this.#breaker.enter(channel.id, wanted)
     if (requests === 0) {
-      await this.#breaker.changed(channel.id, COLD_WAIT_MS)
+      // Chunks are few in a worker anyway; of pushes a thousand may ask while the first of them get no answer.
+      const most = wish.lane === 'single' ? WAITERS.single : Number.POSITIVE_INFINITY
+      await this.#wait(`${channel.id}:cold`, most, () => this.#breaker.changed(channel.id, COLD_WAIT_MS))
       requests = this.#breaker.enter(channel.id, wanted)
     }
     if (requests === 0) return { afterMs: COLD_AFTER_MS }
@@ -82,7 +84,7 @@ export class Admission {
       const permit = await this.#take(channel, ask)
       if (!('afterMs' in permit)) return this.#leave(channel, pusher, { permit, requests: 0, members: wish.members })
       if (waits === MOST_WAITS || permit.afterMs > WAIT_MS[wish.lane]) return permit
-      if (!(await this.#wait(`${channel.id}:${wish.lane}`, permit.afterMs, WAITERS[wish.lane]))) return permit
+      if (!(await this.#sleep(channel, wish.lane, permit.afterMs))) return permit
     }
   }
 
@@ -117,11 +119,15 @@ export class Admission {
     }
   }
 
-  async #wait(key: string, afterMs: number, most: number): Promise<boolean> {
+  #sleep(channel: Channel, lane: Lane, afterMs: number): Promise<boolean> {
+    return this.#wait(`${channel.id}:${lane}`, WAITERS[lane], () => sleep(Math.max(1, afterMs)))
+  }
+
+  async #wait(key: string, most: number, wait: () => Promise<unknown>): Promise<boolean> {
     const waiting = this.#waiting.get(key) ?? 0
     if (waiting >= most) return false
     this.#waiting.set(key, waiting + 1)
-    await sleep(Math.max(1, afterMs))
+    await wait()
     const left = (this.#waiting.get(key) ?? 1) - 1
     if (left > 0) this.#waiting.set(key, left)
     else this.#waiting.delete(key)

@@ -47,6 +47,8 @@ const STORE_AWAY_AFTER_MS = 1000
 const PAUSED_AFTER_MS = 1000
 const PAUSED_SPACING_MS = 2
 const REFUSED_AFTER_MS = 2000
+/** Those of a channel that has not proved itself yet come back one by one. */
+const COLD_SPACING_MS = 2
 /** Where Redis cannot be asked about a task's own rate. */
 const NO_RATE_AFTER_MS = 500
 /** More ids than this are read in a call of their own. */
@@ -143,7 +145,7 @@ export class Deliverer {
     const leave = await this.kit.admission.ask(channel, pusher, { members, lane: ask.lane })
     // The limiter gives each asker an instant of its own, and permits wait for whoever comes later.
     if (!('afterMs' in leave) || channel.limits.rate > 0) return leave
-    return this.#later(channel, leave.afterMs, 0)
+    return this.#later(channel, leave.afterMs, COLD_SPACING_MS)
   }
 
   #later(channel: Channel, afterMs: number, spacingMs: number): Again {

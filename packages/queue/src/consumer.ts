@@ -3,7 +3,6 @@ import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { disconnect, takesJobs, workerConnection } from './connections.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
-import { Gate } from './gate.ts'
 import {
   type DeliverData,
   type DeliverJob,
@@ -12,6 +11,7 @@ import {
   REMOVE_ON_FAIL,
   toDeliverJob,
 } from './jobs.ts'
+import { type Owner, Places, type ShareRule } from './places.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** `afterMs`: not finished, run it again after so long (this costs no attempt). */
@@ -23,10 +23,14 @@ export type ConsumerOptions = {
   platform: PlatformName
   /** Names this process; each job says in `pb` (Bull Board: processed by) who took it. */
   holder: string
-  /** Jobs in progress at once. */
+  /** Single pushes in progress at once. */
   concurrency: number
-  /** Chunks of tasks among them at most. */
+  /** Chunks of tasks in progress at once, besides. */
   maxBulk: number
+  /** The app of a channel; absent where the channel is gone or cannot be looked up now. */
+  appOf: (channelId: string) => Promise<string | undefined> | string | undefined
+  /** How the places are shared; a chaos entry may put another rule here. */
+  share?: ShareRule
   log: Log
   /** Jobs wait, none runs and none has ended for a minute: the process should end and be started anew. */
   onStuck?: () => void
@@ -49,8 +53,10 @@ export type Consumer = {
 }
 
 const UNKNOWN_VERSION_AFTER_MS = 5000
-const GATE_WAIT_MS = 1000
-const EXCESS_AFTER_MS = 400
+/** For so many more places than there are, jobs that will have one soon may wait: to be sent away costs as much as a push. */
+const WAITING_PART = 1 / 3
+const SINGLE_WAITS = { waitMs: 250, awayMs: 50 }
+const BULK_WAITS = { waitMs: 1000, awayMs: 400 }
 
 /** Consumes one platform's queue. */
 export function consume(options: ConsumerOptions, handler: DeliverHandler): Consumer {
@@ -62,7 +68,7 @@ class DeliverConsumer implements Consumer {
   readonly #handler: DeliverHandler
   readonly #redis: Redis
   readonly #worker: Worker<DeliverData>
-  readonly #gate: Gate
+  readonly #places: Readonly<Record<DeliverJob['lane'], Places>>
   readonly #watchdog: Watchdog
   readonly #aborter = new AbortController()
   #running = 0
@@ -71,14 +77,17 @@ class DeliverConsumer implements Consumer {
   constructor(options: ConsumerOptions, handler: DeliverHandler) {
     this.#options = options
     this.#handler = handler
-    // Half of the places stay for single pushes. To be sent away and fetched again costs a chunk as much as a push.
-    const waiters = Math.max(0, Math.floor(options.concurrency / 2) - options.maxBulk)
-    this.#gate = new Gate({ size: options.maxBulk, waiters, waitMs: GATE_WAIT_MS })
+    const { concurrency, maxBulk, share } = options
+    const waiters = Math.ceil(concurrency * WAITING_PART)
+    this.#places = {
+      single: new Places({ size: concurrency, waiters, ...SINGLE_WAITS, ...(share && { share }) }),
+      bulk: new Places({ size: maxBulk, waiters, ...BULK_WAITS, ...(share && { share }) }),
+    }
     this.#redis = workerConnection(options.redisUrl)
     this.#worker = new Worker<DeliverData>(
       options.platform,
       (job, token) => this.#process(job, token),
-      workerOptions(this.#redis, options),
+      workerOptions(this.#redis, { ...options, concurrency: concurrency + maxBulk + 2 * waiters }),
     )
     tameErrors(this.#worker, options.log)
     logFailures(this.#worker, options.log)
@@ -100,7 +109,8 @@ class DeliverConsumer implements Consumer {
 
   stopTaking(): void {
     this.#watchdog.close()
-    this.#gate.close()
+    this.#places.single.close()
+    this.#places.bulk.close()
     void this.#worker.pause(true).catch(() => undefined)
   }
 
@@ -141,13 +151,22 @@ class DeliverConsumer implements Consumer {
   async #run(job: Job<DeliverData>): Promise<Again | undefined> {
     const work = toDeliverJob(job.data, job.priority)
     if (work === undefined) return this.#unknownVersion(job)
-    if (work.lane === 'single') return this.#handler(work, this.#aborter.signal)
-    if (!(await this.#gate.enter(work.channelId))) return { afterMs: EXCESS_AFTER_MS * (1 + Math.random()) }
+    const places = this.#places[work.lane]
+    const known = this.#ownerOf(work)
+    const owner = known instanceof Promise ? await known : known
+    const granted = places.enter(owner)
+    if (!(granted instanceof Promise ? await granted : granted)) return { afterMs: places.away(owner) }
     try {
       return await this.#handler(work, this.#aborter.signal)
     } finally {
-      this.#gate.leave(work.channelId)
+      places.leave(owner)
     }
+  }
+
+  #ownerOf({ channelId: channel }: DeliverJob): Owner | Promise<Owner> {
+    const app = this.#options.appOf(channel)
+    const owned = (id: string | undefined): Owner => ({ app: id ?? '', channel })
+    return app instanceof Promise ? app.then(owned, () => owned(undefined)) : owned(app)
   }
 
   #unknownVersion(job: Job<DeliverData>): Again {

@@ -2,6 +2,7 @@ import type { Enqueue, Log } from '@fanfare/core'
 import {
   type Again,
   type Consumer,
+  type ConsumerOptions,
   consume,
   consumePlans,
   type DeliverJob,
@@ -13,7 +14,6 @@ import { freePort, type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { Gate } from '../src/gate.ts'
 
 const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
@@ -40,13 +40,14 @@ const item = (taskId: string, over: Partial<Enqueue> = {}): Enqueue => {
 }
 
 type Handle = (job: DeliverJob, signal: AbortSignal) => Promise<Again | undefined>
-function start(handle: Handle, over: { concurrency?: number; maxBulk?: number; log?: Log } = {}): Consumer {
+function start(handle: Handle, over: Partial<ConsumerOptions> = {}): Consumer {
   const options = {
     redisUrl: redis.url,
     platform: 'xiaomi',
     holder: 'test',
-    concurrency: 10,
-    maxBulk: 2,
+    concurrency: 20,
+    maxBulk: 4,
+    appOf: (channelId: string) => `app of ${channelId}`,
     log: quiet,
   } as const
   const consumer = consume({ ...options, ...over }, handle)
@@ -144,7 +145,7 @@ describe('consuming', () => {
         order.push(`${job.lane} ${job.taskId}`)
         return undefined
       },
-      { concurrency: 1 },
+      { concurrency: 8 },
     )
     await until('all four', () => order.length === 4)
     expect(order).toEqual(['single 1', 'single 2', 'bulk 10', 'bulk 11'])
@@ -182,7 +183,7 @@ describe('consuming', () => {
       },
       { concurrency: 5 },
     )
-    await until('it took some', () => first.running() === 5)
+    await until('it took some', () => first.running() >= 3)
     expect(await first.close(5000)).toBe(true)
     const byFirst = ended
     expect(byFirst).toBeLessThan(20)
@@ -207,40 +208,6 @@ describe('consuming', () => {
     expect(await consumer.close(300)).toBe(false)
     expect(performance.now() - asked).toBeLessThan(2000)
     release(undefined)
-  })
-})
-
-describe('the gate of bulk chunks', () => {
-  it('gives the next turn to the channel that holds fewest', async () => {
-    const gate = new Gate({ size: 2, waiters: 4, waitMs: 1000 })
-    await gate.enter('a')
-    await gate.enter('a')
-    const order: string[] = []
-    const wait = async (key: string) => {
-      if (await gate.enter(key)) order.push(key)
-    }
-    const waiting = [wait('a'), wait('a'), wait('b')]
-    gate.leave('a')
-    gate.leave('a')
-    await Promise.all(waiting.slice(0, 1).concat(waiting.slice(2)))
-    expect(order).toEqual(['b', 'a'])
-    gate.close()
-    await Promise.all(waiting)
-  })
-
-  it('sends away whoever waits too long', async () => {
-    const gate = new Gate({ size: 1, waiters: 2, waitMs: 20 })
-    await gate.enter('a')
-    expect(await gate.enter('b')).toBe(false)
-  })
-
-  it('sends away at once whoever comes when all places to wait are taken', async () => {
-    const gate = new Gate({ size: 1, waiters: 1, waitMs: 60_000 })
-    await gate.enter('a')
-    const waiting = gate.enter('a')
-    expect(await gate.enter('b')).toBe(false)
-    gate.leave('a')
-    expect(await waiting).toBe(true)
   })
 })
 

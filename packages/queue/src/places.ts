@@ -1,0 +1,168 @@
+/** Whose job it is: places are shared by apps, then by the channels of an app. */
+export type Owner = { app: string; channel: string }
+/** The most an app, and one of its channels, may hold while `free` of `size` places are free. */
+export type ShareRule = (free: number, size: number) => { app: number; channel: number }
+
+export type PlacesOptions = {
+  /** Holders at once. */
+  size: number
+  /** Who may wait at once; the others are sent away. */
+  waiters: number
+  /** How long one may wait for its turn. Who is not likely to get it by then is sent away at once. */
+  waitMs: number
+  /** Whoever is sent away comes back after so long at least. */
+  awayMs: number
+  share?: ShareRule
+}
+
+type Waiter = { admit: (granted: boolean) => void; timer: NodeJS.Timeout }
+/** What is known of one channel: `gapMs` is how often one of its places came free while it had no more. */
+type Line = Owner & { held: number; waiters: Waiter[]; gapMs: number; leftAt: number; backAt: number }
+
+/** Nobody sent away stays away for longer, so that a change is noticed. */
+const LONGEST_MS = 60_000
+/** Until more is known. */
+const FIRST_GAP_MS = 5
+const LONGEST_GAP_MS = 2000
+const GAP_WEIGHT = 0.2
+const CHANNEL_PART = 0.75
+
+/**
+ * As much as is left free, so that whoever comes next finds places, however many came before: one app alone holds about
+ * half of them, two hold a third each. With less than half of them free a quarter is the most, and the last eighth is for
+ * those who hold none. A channel leaves some of its app's part to the others of its app.
+ */
+export const fairShare: ShareRule = (free, size) => {
+  const open = Math.max(0, free - Math.floor(size / 8))
+  const app = 2 * open >= size - Math.floor(size / 8) ? open : Math.min(open, size / 4)
+  return { app, channel: app * CHANNEL_PART }
+}
+
+/**
+ * Bounds the jobs in progress over one platform and process, and shares them: a channel whose vendor stalls keeps its
+ * own part busy, not that of others. Who finds none of its part free waits a moment where it comes free soon.
+ */
+export class Places {
+  #free: number
+  #waiting = 0
+  readonly #ofApp = new Map<string, number>()
+  readonly #lines = new Map<string, Line>()
+  readonly #options: PlacesOptions
+  readonly #share: ShareRule
+
+  constructor(options: PlacesOptions) {
+    this.#options = options
+    this.#free = options.size
+    this.#share = options.share ?? fairShare
+  }
+
+  /** True where the caller holds a place now and must `leave`; false where it should come back after `away`. */
+  enter(owner: Owner): boolean | Promise<boolean> {
+    const line = this.#lineOf(owner)
+    if (line.waiters.length === 0 && this.#may(line)) {
+      this.#take(line)
+      return true
+    }
+    if (Number.isNaN(line.leftAt)) line.leftAt = performance.now()
+    if (!this.#mayWait(line)) return false
+    return new Promise((admit) => {
+      const waiter: Waiter = { admit, timer: setTimeout(() => this.#giveUp(line, waiter), this.#options.waitMs) }
+      line.waiters.push(waiter)
+      this.#waiting++
+    })
+  }
+
+  leave(owner: Owner): void {
+    const line = this.#lineOf(owner)
+    this.#free++
+    line.held--
+    this.#countApp(line.app, -1)
+    this.#measure(line)
+    while (this.#waiting > 0 && this.#admitNext());
+    if (line.held === 0 && line.waiters.length === 0 && line.backAt < performance.now())
+      this.#lines.delete(line.channel)
+  }
+
+  /** How long one that was sent away stays away: those of one channel come back one by one, as its places come free. */
+  away(owner: Owner): number {
+    const line = this.#lineOf(owner)
+    const now = performance.now()
+    const at = Math.max(now + this.#options.awayMs, line.backAt + line.gapMs)
+    if (at > now + LONGEST_MS) return LONGEST_MS * (0.5 + Math.random() / 2)
+    line.backAt = at
+    return Math.ceil(at - now)
+  }
+
+  /** Sends all waiters away. */
+  close(): void {
+    for (const line of this.#lines.values()) for (const waiter of [...line.waiters]) this.#giveUp(line, waiter)
+  }
+
+  #lineOf({ app, channel }: Owner): Line {
+    const known = this.#lines.get(channel)
+    if (known) return known
+    const line = { app, channel, held: 0, waiters: [], gapMs: FIRST_GAP_MS, leftAt: Number.NaN, backAt: 0 }
+    this.#lines.set(channel, line)
+    return line
+  }
+
+  /** Whoever holds nothing may always take a place that is free. */
+  #may({ app, held }: Line): boolean {
+    if (this.#free === 0) return false
+    const most = this.#share(this.#free, this.#options.size)
+    const ofApp = this.#ofApp.get(app) ?? 0
+    return ofApp < Math.max(1, most.app) && held < Math.max(1, most.channel)
+  }
+
+  #mayWait({ waiters, gapMs }: Line): boolean {
+    return this.#waiting < this.#options.waiters && (waiters.length + 1) * gapMs <= this.#options.waitMs
+  }
+
+  #take(line: Line): void {
+    this.#free--
+    line.held++
+    this.#countApp(line.app, 1)
+  }
+
+  #countApp(app: string, by: 1 | -1): void {
+    const held = (this.#ofApp.get(app) ?? 0) + by
+    if (held > 0) this.#ofApp.set(app, held)
+    else this.#ofApp.delete(app)
+  }
+
+  #measure(line: Line): void {
+    if (Number.isNaN(line.leftAt)) return
+    const now = performance.now()
+    line.gapMs += GAP_WEIGHT * (Math.min(LONGEST_GAP_MS, now - line.leftAt) - line.gapMs)
+    line.leftAt = line.waiters.length > 0 || line.backAt > now ? now : Number.NaN
+  }
+
+  /** The next turn goes to the app, and the channel of it, that holds fewest. */
+  #admitNext(): boolean {
+    let best: Line | undefined
+    for (const line of this.#lines.values()) {
+      if (line.waiters.length > 0 && this.#may(line) && (!best || this.#rank(line) < this.#rank(best))) best = line
+    }
+    const waiter = best?.waiters.shift()
+    if (!best || !waiter) return false
+    clearTimeout(waiter.timer)
+    this.#waiting--
+    this.#take(best)
+    waiter.admit(true)
+    return true
+  }
+
+  #rank(line: Line): number {
+    return (this.#ofApp.get(line.app) ?? 0) + line.held / 1e6
+  }
+
+  #giveUp(line: Line, waiter: Waiter): void {
+    const index = line.waiters.indexOf(waiter)
+    if (index < 0) return
+    line.waiters.splice(index, 1)
+    clearTimeout(waiter.timer)
+    this.#waiting--
+    line.gapMs = Math.min(LONGEST_GAP_MS, Math.max(line.gapMs, this.#options.waitMs / 2))
+    waiter.admit(false)
+  }
+}
