@@ -25,8 +25,17 @@ describe('URLs and methods', () => {
     for (const path of ['push/none', 'push', 'push/task/1/none', 'users/x/none', 'push/device']) {
       expect(refusal(await app.call('GET', path))).toEqual(invalid)
     }
-    expect(refusal(await api.ask('GET', '/'))).toEqual(invalid)
     expect((await api.ask('GET', '/admin/none', { token: OPERATOR })).body).toMatchObject({ status: 404 })
+  })
+
+  it('says at its root what it is', async () => {
+    const reply = await api.ask('GET', '/')
+    expect(reply.status).toBe(200)
+    expect(reply.body).toEqual({
+      name: 'Fanfare',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+$/),
+      links: { live: '/health/live', ready: '/health/ready', queues: '/admin/queues' },
+    })
   })
 
   it('refuses other methods and says which are allowed', async () => {

@@ -18,7 +18,7 @@ async function quickstart(): Promise<void> {
     // A signal ends the demo too, wherever it is.
     const token = await Promise.race([demo(service.url, keys), ended])
     if (once || token === undefined) return
-    process.stdout.write(farewell(service.url, token))
+    process.stdout.write(farewell(service.url, token, keys.keys.operatorToken))
     await ended
   } finally {
     await service.destroy()
@@ -51,12 +51,12 @@ function untilSignal(): Promise<undefined> {
   })
 }
 
-function farewell(url: string, token: string): string {
+function farewell(url: string, token: string, operatorToken: string): string {
   return `
 API       ${url}${APP_PATH}
 Token     ${token}
 Try       curl -s ${url}${APP_PATH}/push/single -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{"targets":["alice"],"pushMessage":{"title":"Hello","content":"Your first push"}}'
-Queues    ${url}/admin/queues
+Queues    ${url}/admin/queues (any user name, password ${operatorToken})
 Stop      Ctrl-C
 `
 }

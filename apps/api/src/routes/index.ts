@@ -19,6 +19,7 @@ import { pushSyncTarget } from './push-sync-target.ts'
 import { pushTask } from './push-task.ts'
 import { getTask, getTaskResults, patchTask, postTaskCancel, postTaskPause, postTaskResume } from './push-task-id.ts'
 import { getTasks } from './push-tasks.ts'
+import { getRoot } from './root.ts'
 import { deleteToken, postToken } from './token.ts'
 import { getBinding, putBinding } from './users-push-binding.ts'
 
@@ -60,4 +61,5 @@ export const ROUTES: readonly Route[] = [
   patchAdminApp,
   getHealthLive,
   getHealthReady,
+  getRoot,
 ]
