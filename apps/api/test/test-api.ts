@@ -62,7 +62,7 @@ export async function testApi(options: TestOptions = {}): Promise<TestApi> {
     await rm(dir, { recursive: true, force: true })
   }
   await api.start().catch((error: unknown) => end().then(() => Promise.reject(error)))
-  const inspector = new Redis(redis.url)
+  const inspector = new Redis(redis.url, { disconnectTimeout: 100 })
   const ask = (method: string, path: string, given: Ask = {}) => request(api.url + path, method, given)
   return {
     api,

@@ -95,6 +95,8 @@ function tokenRedis(url: string): Redis {
     commandTimeout: 1500,
     maxRetriesPerRequest: 1,
     connectTimeout: 2000,
+    // A connection that is closed already is waited for as long as one that is not.
+    disconnectTimeout: 100,
     retryStrategy: (times) => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4),
   })
   // Each command fails for its caller; an outage must not end the process.

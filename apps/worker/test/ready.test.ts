@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { startRedis } from '@fanfare/testkit'
 import { WorkerService } from '@fanfare/worker'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
@@ -56,7 +59,7 @@ it('is ready only when Redis is there', async () => {
 
 it('is not ready, and says why, while Redis wants a password', async () => {
   const redis = await startRedis()
-  const client = new Redis(redis.url)
+  const client = new Redis(redis.url, { disconnectTimeout: 100 })
   await client.config('SET', 'requirepass', 'secret')
   const worker = await starting(redis.url)
   await logged('NOAUTH')
@@ -68,15 +71,36 @@ it('is not ready, and says why, while Redis wants a password', async () => {
   await redis.stop()
 })
 
-it('is not ready while Redis does not serve the keys of its queues', async () => {
+it('prints that it is ready only when Redis serves the keys of its queues', async () => {
   const redis = await startRedis({ args: ['--cluster-enabled', 'yes'] })
-  const worker = await starting(redis.url)
-  await logged('Redis refuses this queue')
-  expect(worker.ready).toBe(false)
-  const client = new Redis(redis.url)
+  const child = spawnWorker(redis.url)
+  let printed = ''
+  child.stdout.on('data', (text: Buffer) => {
+    printed += text.toString()
+  })
+  await said(child.stderr, 'Redis refuses this queue')
+  expect(printed).toBe('')
+  const client = new Redis(redis.url, { disconnectTimeout: 100 })
   await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  await worker.started
+  while (printed === '') await once(child.stdout, 'data')
+  expect(JSON.parse(printed)).toEqual({ ready: true })
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([0, null])
   client.disconnect()
-  await Promise.all(workers.splice(0).map((each) => each.destroy()))
   await redis.stop()
-})
+}, 30_000)
+
+function spawnWorker(redisUrl: string) {
+  const { storeUrl, masterKey } = rig.config
+  const variables = { STORE_URL: storeUrl, REDIS_URL: redisUrl, FANFARE_MASTER_KEY: masterKey.toString('base64') }
+  const main = new URL('../src/main.ts', import.meta.url).pathname
+  const args = ['--conditions=@fanfare/source', '--import', 'tsx', main]
+  const env = { ...process.env, ...variables, NODE_OPTIONS: '' }
+  return spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** Reads on until the text was written. */
+async function said(stream: Readable, text: string): Promise<void> {
+  for (let all = ''; !all.includes(text); ) all += String(await once(stream, 'data'))
+  stream.resume()
+}

@@ -21,7 +21,7 @@ export function workerConnection(url: string): Redis {
 }
 
 function open(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redis {
-  const redis = new Redis(url, { retryStrategy, keepAlive: 10_000, disconnectTimeout: 500, ...options })
+  const redis = new Redis(url, { retryStrategy, keepAlive: 10_000, disconnectTimeout: 100, ...options })
   // Each user of a connection sees its own commands fail; an outage must not end the process.
   redis.on('error', () => undefined)
   return redis

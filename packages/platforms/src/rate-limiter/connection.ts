@@ -86,6 +86,8 @@ function connect(url: string): Redis {
     connectionName: 'fanfare-limiter',
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
+    // A connection that is closed already is waited for as long as one that is not.
+    disconnectTimeout: 100,
     retryStrategy: (tries) => Math.min(1000, 50 * 2 ** Math.min(tries, 5)),
   })
   // Every failed call says so itself; without a listener ioredis would write each error to the console.

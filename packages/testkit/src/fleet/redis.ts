@@ -40,7 +40,7 @@ export class FleetRedis {
 }
 
 function quietClient(url: string): Redis {
-  const client = new Redis(url, { maxRetriesPerRequest: 20, retryStrategy: () => 200 })
+  const client = new Redis(url, { maxRetriesPerRequest: 20, retryStrategy: () => 200, disconnectTimeout: 100 })
   client.on('error', () => undefined)
   return client
 }
