@@ -14,6 +14,7 @@ import {
   type Pushers,
   type Store,
   StoreDownError,
+  type SyncPlaces,
 } from '@fanfare/core'
 import type { AddressGuard } from '@fanfare/platforms'
 import type { ChannelHints, JobQueues } from '@fanfare/queue'
@@ -24,6 +25,7 @@ import { Cached } from './cached.ts'
 import type { ApiConfig } from './config.ts'
 import { Failures, InFlight } from './limits.ts'
 import { Sockets } from './sockets.ts'
+import { SharedSyncPlaces } from './sync-places.ts'
 
 /** The parts of the API that tests and embedders may replace. */
 export type Parts = {
@@ -38,6 +40,8 @@ export type Parts = {
   log: Log
   /** The bounds on connections; chaos tests show what happens without them. */
   sockets?: Sockets
+  /** Shares the places of synchronous pushes; chaos tests show what happens without. */
+  syncPlaces?: SyncPlaces
   /** Crash points: called at each await of the commit path. Production never sets it. */
   at?: (point: string) => void | Promise<void>
 }
@@ -65,8 +69,8 @@ export type ApiContext = Parts & {
   /** Requests of nobody proven that ask the store; they take no place of `inFlight`. */
   guests: InFlight
   sockets: Sockets
-  /** Synchronous pushes among them: slow vendors must not take the places of all other requests. */
-  syncInFlight: InFlight
+  /** Of synchronous pushes: slow vendors must not take the places of all other requests. */
+  syncPlaces: SyncPlaces
   failures: Failures
   /** As the workers have them, for synchronous pushes. */
   gate: DeadTokenGate
@@ -81,7 +85,6 @@ export type ApiContext = Parts & {
 const CACHE_MS = 1500
 const MISSING_MS = 500
 const MAX_CACHED = 10_000
-const SYNC_SHARE = 0.4
 const MAX_GUESTS = 100
 /** A store that needs longer is down for the caller; the batch may still be applied. */
 const STORE_DEADLINE_MS = 4000
@@ -103,7 +106,7 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     inFlight: new InFlight(config.maxInFlight),
     guests: new InFlight(MAX_GUESTS),
     sockets: parts.sockets ?? new Sockets(config),
-    syncInFlight: new InFlight(Math.ceil(config.maxInFlight * SYNC_SHARE)),
+    syncPlaces: parts.syncPlaces ?? new SharedSyncPlaces(config.maxInFlight),
     failures: new Failures(),
     background: new Background(),
     ready: true,

@@ -34,6 +34,7 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
     jobs: given.jobs ?? own(openJobs(config.redisUrl), (it) => it.close()),
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close()),
     pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log, guard }), (it) => it.close()),
+    ...(given.syncPlaces && { syncPlaces: given.syncPlaces }),
     ...(given.at && { at: given.at }),
     ...(given.sockets && { sockets: given.sockets }),
   }

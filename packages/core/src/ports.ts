@@ -52,6 +52,21 @@ export interface Pushers {
   close(): Promise<void>
 }
 
+/** A place of a synchronous push at a vendor. */
+export interface SyncPlace {
+  /** Leaves it to others while a permit is waited for, as long as there is room to wait. */
+  rest(): void
+  /** False where no place is free: then a permit is of no use yet. */
+  resume(): boolean
+  leave(): void
+}
+
+/** The places of synchronous pushes in a process, shared by apps and channels. */
+export interface SyncPlaces {
+  /** One per channel, or none: then it throws a PushError, and nothing was accepted. */
+  enter(appId: string, channelIds: readonly string[]): SyncPlace[]
+}
+
 /** What every part writes its events to: one line, few-valued fields, no tokens, no contents (reliability.md T101). */
 export interface Log {
   info(fields: object, text: string): void

@@ -2,6 +2,7 @@ import { chunksOfUsers, NO_BINDING, NO_USER } from './chunks-of-users.ts'
 import { LEASE_MS, TASK_TTL_MS } from './defaults.ts'
 import { StoreDownError } from './errors.ts'
 import { writeLedger } from './ledger-write.ts'
+import type { SyncPlace } from './ports.ts'
 import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
 import type { CreateResult, Idempotency, NewChunk } from './store-ledger.ts'
 import type { Device, Message, OnUnknown, Outcome, Route, Task } from './types.ts'
@@ -25,16 +26,37 @@ export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Excl
 /**
  * A synchronous push: task and claimed chunks are written, then the vendors are called, then the outcomes are written
  * (design.md §6). Answers one result per device. It is never sent again: a chunk whose lease passes becomes `unknown`.
- * Rejects with StoreDownError only when nothing was sent.
+ * Rejects with StoreDownError only when nothing was sent, and with a PushError where no place was free.
  */
 export async function pushNow(ctx: PushNowContext, push: NowPush): Promise<NowAnswer> {
-  const signal = AbortSignal.timeout(push.deadlineMs ?? SYNC_DEADLINE_MS)
+  const deadlineMs = push.deadlineMs ?? SYNC_DEADLINE_MS
+  const until = { signal: AbortSignal.timeout(deadlineMs), endsAt: performance.now() + deadlineMs }
   const asked = [{ appId: push.appId, userId: push.userId }]
   const [devices = []] = await ctx.store.devices.ofUsers(asked)
   const exists = devices.length > 0 || (await ctx.store.devices.usersExist(asked))[0] === true
   const chunks = chunksOfUsers([{ userId: push.userId, devices, exists }])
+  const channelIds = chunks.flatMap(({ channelId }) => channelId ?? [])
+  const places = ctx.syncPlaces?.enter(push.appId, channelIds) ?? []
+  try {
+    return await inPlaces(ctx, push, { devices, exists, chunks, places, until })
+  } finally {
+    for (const place of places) place.leave()
+  }
+}
+
+type Found = {
+  devices: readonly Device[]
+  exists: boolean
+  chunks: readonly NewChunk[]
+  /** Of the chunks in their order. */
+  places: readonly SyncPlace[]
+  until: Pick<Run, 'signal' | 'endsAt'>
+}
+
+async function inPlaces(ctx: PushNowContext, push: NowPush, found: Found): Promise<NowAnswer> {
+  const { devices, exists, chunks, until } = found
   const task = newTask(await ctx.ids.next(), push, devices.length > 0)
-  const parts = await partsOf(ctx, chunks, devices)
+  const parts = await partsOf(ctx, found)
   await ctx.at?.('before-commit')
   const [created] = await ctx.store.tasks.create([
     { task, chunks: chunks.map(claimed), ...(push.idempotency && { idempotency: push.idempotency }) },
@@ -44,7 +66,7 @@ export async function pushNow(ctx: PushNowContext, push: NowPush): Promise<NowAn
   if (devices.length === 0) {
     return { taskId: task.id, results: [{ outcome: 'rejected', reason: exists ? NO_BINDING : NO_USER }] }
   }
-  const run = { ctx, task, signal }
+  const run = { ctx, task, ...until }
   const results = (await Promise.all(parts.map((part) => sendPart(run, part)))).flat()
   await finish(run)
   return { taskId: task.id, results }
@@ -79,11 +101,12 @@ const claimed = (chunk: NewChunk): NewChunk =>
         leaseUntil: new Date(Date.now() + LEASE_MS),
       }
 
-async function partsOf(ctx: PushNowContext, chunks: readonly NewChunk[], devices: readonly Device[]): Promise<Part[]> {
+async function partsOf(ctx: PushNowContext, { chunks, devices, places }: Found): Promise<Part[]> {
   const channels = await ctx.store.channels.byIds(chunks.map((chunk) => chunk.channelId ?? ''))
   const byId = new Map(devices.map((device) => [device.id, device]))
   return chunks.map((chunk, index) => ({
     channel: channels[index],
+    place: places[index],
     seq: chunk.seq,
     devices: chunk.members.flatMap((member) => byId.get(member.deviceId ?? '') ?? []),
   }))
@@ -92,6 +115,7 @@ async function partsOf(ctx: PushNowContext, chunks: readonly NewChunk[], devices
 async function sendPart(run: Run, part: Part): Promise<NowResult[]> {
   await run.ctx.at?.('before-send')
   const results = await sendNow(run, part)
+  part.place?.leave()
   await run.ctx.at?.('after-send')
   await record(run, part, results)
   return results

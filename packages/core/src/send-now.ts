@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Breaker } from './breaker.ts'
 import type { DeadTokenGate, SuspectToken } from './dead-token-gate.ts'
 import type { Ids } from './ids.ts'
-import type { Limiter, Log, Permit, Pushers } from './ports.ts'
+import type { Limiter, Log, Permit, Pushers, SyncPlace, SyncPlaces } from './ports.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
 import type { Store } from './store.ts'
 import type { AskAgain, Channel, Device, Outcome, PushResult, Task } from './types.ts'
 
 /** The longest pause between two questions to the limiter while a synchronous push waits for its permit. */
 const PERMIT_STEP_MS = 1000
+const NO_PLACE_AFTER_MS = 50
 
 export type PushNowContext = {
   store: Pick<Store, 'devices' | 'channels' | 'tasks' | 'chunks'>
@@ -16,6 +17,8 @@ export type PushNowContext = {
   ids: Ids
   /** Absent where one process alone sends (examples): then no limit is kept. */
   limiter?: Limiter
+  /** Absent where nobody else sends (examples). */
+  syncPlaces?: SyncPlaces
   log?: Log
   /** Decides which tokens are given up; without it none is (examples). */
   gate?: DeadTokenGate
@@ -25,8 +28,11 @@ export type PushNowContext = {
 }
 /** What became of one device; of a user without a device there is one element without `deviceId`. */
 export type NowResult = { deviceId?: string; outcome: Outcome; reason?: string; reply?: unknown }
-export type Run = { ctx: PushNowContext; task: Task; signal: AbortSignal }
-export type Part = { channel: Channel | undefined; seq: number; devices: Device[] }
+/** `endsAt`: when `signal` aborts, by `performance.now()`. */
+export type Run = { ctx: PushNowContext; task: Task; signal: AbortSignal; endsAt: number }
+export type Part = { channel: Channel | undefined; seq: number; devices: Device[]; place?: SyncPlace | undefined }
+
+type OpenPart = Part & { channel: Channel }
 
 /** Hands one channel's devices of a synchronous push to the vendor; answers one result per device, never rejects. */
 export async function sendNow(run: Run, part: Part): Promise<NowResult[]> {
@@ -46,16 +52,16 @@ const pausedReason = (pausedFor: string): string =>
   pausedFor.startsWith('credentials refused') ? 'invalid notifier' : 'notifier disabled'
 
 /** In one step where the limiter gives leave for all, else in as many as it takes. */
-async function sendInSteps(run: Run, part: Part & { channel: Channel }, batchSize: number): Promise<NowResult[]> {
+async function sendInSteps(run: Run, part: OpenPart, batchSize: number): Promise<NowResult[]> {
   const results: NowResult[] = []
   while (results.length < part.devices.length) {
     const rest = part.devices.slice(results.length)
     // A request has a permit of its own: a vendor that takes batches gets no more than one of them with each.
     const most = batchSize > 1 ? Math.min(batchSize, rest.length) : rest.length
-    const permit = await permitFor(run, part.channel, most, batchSize)
+    const permit = await permitFor(run, part, most, batchSize)
     if (!permit) return [...results, ...all(rest, 'unknown', NO_PERMIT)]
     const members = rest.slice(0, Math.min(most, membersOf(part.channel, permit.units, batchSize)))
-    const permits = permitsOf(run, part.channel, { first: permit, batchSize })
+    const permits = permitsOf(run, part, { first: permit, batchSize })
     try {
       results.push(...(await sendOnce(run, { ...part, devices: members }, permits.again)))
     } catch (error) {
@@ -70,17 +76,17 @@ async function sendInSteps(run: Run, part: Part & { channel: Channel }, batchSiz
 const NO_PERMIT = 'rate limit: no permit within the deadline'
 
 /** The permits of one batch: what it came with, and one for each further request. */
-function permitsOf(run: Run, channel: Channel, { first, batchSize }: { first: Permit; batchSize: number }) {
+function permitsOf(run: Run, part: OpenPart, { first, batchSize }: { first: Permit; batchSize: number }) {
   const open = [first]
   const answered = (): void => {
     for (const permit of open.splice(0)) permit.answered()
   }
   const again: AskAgain = async (members) => {
     answered()
-    const permit = await permitFor(run, channel, members, batchSize)
+    const permit = await permitFor(run, part, members, batchSize)
     if (!permit) return { afterMs: 0 }
     open.push(permit)
-    return { members: Math.min(members, membersOf(channel, permit.units, batchSize)) }
+    return { members: Math.min(members, membersOf(part.channel, permit.units, batchSize)) }
   }
   return { again, answered }
 }
@@ -92,18 +98,29 @@ const membersOf = (channel: Channel, units: number, batchSize: number): number =
 
 const FREE: Permit = { units: Number.MAX_SAFE_INTEGER, answered: () => undefined, unused: () => undefined }
 
-async function permitFor(run: Run, channel: Channel, members: number, batchSize: number): Promise<Permit | undefined> {
+/**
+ * Undefined where none can come before the deadline. Who waits for one leaves its place at the vendor to others, and takes
+ * the permit only with a place to use it.
+ */
+async function permitFor(run: Run, part: OpenPart, members: number, batchSize: number): Promise<Permit | undefined> {
   if (!run.ctx.limiter) return FREE
+  const { channel, place } = part
   const ask = { units: unitsOf(channel, members, batchSize), least: 1, lane: 'sync' as const }
   while (!run.signal.aborted) {
     const got = await run.ctx.limiter.take(channel, ask)
-    if (!('afterMs' in got)) return got
-    await sleep(Math.min(Math.max(got.afterMs, 1), PERMIT_STEP_MS), undefined, { signal: run.signal }).catch(() => 0)
+    if (!('afterMs' in got)) {
+      if (!place || place.resume()) return got
+      got.unused()
+    }
+    const afterMs = 'afterMs' in got ? got.afterMs : NO_PLACE_AFTER_MS
+    if (performance.now() + afterMs > run.endsAt) return undefined
+    place?.rest()
+    await sleep(Math.min(Math.max(afterMs, 1), PERMIT_STEP_MS), undefined, { signal: run.signal }).catch(() => 0)
   }
   return undefined
 }
 
-async function sendOnce(run: Run, part: Part & { channel: Channel }, again: AskAgain): Promise<NowResult[]> {
+async function sendOnce(run: Run, part: OpenPart, again: AskAgain): Promise<NowResult[]> {
   const { task, signal, ctx } = run
   const batch = {
     id: `${task.id}-${part.seq}`,
@@ -137,7 +154,7 @@ function toNowResult(deviceId: string, result: PushResult | undefined): NowResul
   return { deviceId, outcome, reason: result.reason, ...reply }
 }
 
-async function failed(run: Run, part: Part & { channel: Channel }, error: unknown): Promise<NowResult[]> {
+async function failed(run: Run, part: OpenPart, error: unknown): Promise<NowResult[]> {
   if (error instanceof ChannelError) {
     told(run.ctx, run.ctx.breaker?.refused(part.channel, error.reason))
     return all(part.devices, 'rejected', 'invalid notifier')
@@ -155,7 +172,7 @@ const all = (devices: readonly Device[], outcome: Outcome, reason: string): NowR
   devices.map((device) => ({ deviceId: device.id, outcome, reason }))
 
 /** What was learnt of tokens and credentials; the answer does not wait for it. */
-function judge(ctx: PushNowContext, part: Part & { channel: Channel }, results: readonly PushResult[]): void {
+function judge(ctx: PushNowContext, part: OpenPart, results: readonly PushResult[]): void {
   const byId = new Map(part.devices.map((device) => [device.id, device]))
   const suspects: SuspectToken[] = []
   for (const result of results) {

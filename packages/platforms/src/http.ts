@@ -51,8 +51,11 @@ export type HttpOptions = {
   maxSockets?: number
 }
 
+/** More than a process has places, each channel using few of them: no tenant waits for a connection that another's slow account holds. */
+const MAX_SOCKETS = 512
+
 export function openHttp(options: HttpOptions = {}): Http {
-  const keep = { keepAlive: true, maxSockets: options.maxSockets ?? 64, maxFreeSockets: 16, timeout: 120_000 }
+  const keep = { keepAlive: true, maxSockets: options.maxSockets ?? MAX_SOCKETS, maxFreeSockets: 16, timeout: 120_000 }
   const http = new HttpAgent(keep)
   // Made once: reading the public roots anew for every connection takes longer than the handshake.
   const secureContext = options.ca && createSecureContext({ ca: [...rootCertificates, options.ca] })

@@ -27,21 +27,12 @@ export async function pushSync(
     ttlMs: ctx.config.taskTtlMs,
     ...(idempotency && { idempotency }),
   }
-  const done = await counted(ctx, () => pushNow(ctx, push))
+  const done = await pushNow(ctx, push)
   if ('taken' in done) return again(ctx, call, { taken: done.taken, item, fingerprint: idempotency?.fingerprint ?? '' })
   const answer = sent(call, done.taskId, done.results.map(item))
   if (idempotency) await keep(ctx, call, idempotency.key, answer)
   if (ctx.at) await ctx.at('before-answer')
   return answer
-}
-
-async function counted<T>(ctx: ApiContext, run: () => Promise<T>): Promise<T> {
-  ctx.syncInFlight.enter()
-  try {
-    return await run()
-  } finally {
-    ctx.syncInFlight.leave()
-  }
 }
 
 async function keep(ctx: ApiContext, call: TenantCall, key: string, answer: Answer): Promise<void> {
