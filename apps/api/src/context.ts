@@ -24,6 +24,7 @@ import { Background } from './background.ts'
 import { Cached } from './cached.ts'
 import type { ApiConfig } from './config.ts'
 import { Failures, InFlight } from './limits.ts'
+import { Lines } from './lines.ts'
 import { Sockets } from './sockets.ts'
 import { SharedSyncPlaces } from './sync-places.ts'
 
@@ -72,6 +73,8 @@ export type ApiContext = Parts & {
   /** Of synchronous pushes: slow vendors must not take the places of all other requests. */
   syncPlaces: SyncPlaces
   failures: Failures
+  /** Tasks of one app are made one after the other, so that its limits hold exactly. */
+  lines: Lines
   /** As the workers have them, for synchronous pushes. */
   gate: DeadTokenGate
   breaker: Breaker
@@ -108,6 +111,7 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     sockets: parts.sockets ?? new Sockets(config),
     syncPlaces: parts.syncPlaces ?? new SharedSyncPlaces(config.maxInFlight),
     failures: new Failures(),
+    lines: new Lines(store),
     background: new Background(),
     ready: true,
   }

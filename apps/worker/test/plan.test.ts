@@ -1,4 +1,4 @@
-import { type Chunk, type PlanContext, plan, type Task } from '@fanfare/core'
+import { type Chunk, type NewChunk, type Outcome, type PlanContext, plan, type Task } from '@fanfare/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { Rig, tokens, until } from './rig.ts'
 
@@ -199,6 +199,31 @@ describe('a canary', () => {
     expect(await rig.outcomes(task)).toEqual({ sent: 2500 })
     expect((await chunksOf(task)).map((chunk) => chunk.members.length)).toEqual([250, 1000, 1000, 250])
     expect((await stateOf(task))?.state).toBe('passed')
+  })
+
+  it('is judged on all its chunks, however many they are', async () => {
+    const { id: channelId, appId } = await rig.channel('xiaomi')
+    const chunk = (seq: number, outcome: Outcome): NewChunk => {
+      const members = Array.from({ length: 1000 }, (_, index) => ({ deviceId: String(1 + seq * 1000 + index) }))
+      const outcomes = members.map(() => outcome)
+      return { seq, channelId, members, outcomes, state: outcome === 'unsent' ? 'waiting' : 'done' }
+    }
+    const task = await rig.draft(appId, {
+      ...{ lane: 'bulk', state: 'sending', canary },
+      plan: {
+        upToDeviceId: '9007199254740991',
+        ranges: [{ channelId, seqBase: 0, cursor: '651000', planned: 651_000, done: true, canary: 650_000 }],
+        complete: true,
+      },
+    })
+    const chunks = Array.from({ length: 651 }, (_, seq) =>
+      chunk(seq, seq < 500 ? 'sent' : seq < 650 ? 'rejected' : 'unsent'),
+    )
+    await rig.store.tasks.create([{ task, chunks }])
+    await rig.worker()
+    await until('it is held', async () => (await stateOf(task.id))?.state === 'held')
+    expect(rig.logged.find(({ alert }) => alert === 'canary')).toMatchObject({ members: 650_000 })
+    expect((await chunksOf(task.id)).at(-1)?.state).toBe('waiting')
   })
 
   it('holds the rest when too many failed', async () => {

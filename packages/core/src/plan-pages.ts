@@ -40,6 +40,12 @@ function chunksBefore({ planned, canary = 0 }: PlanRange): number {
   return Math.ceil(canary / CHUNK_SIZE) + Math.ceil((planned - canary) / CHUNK_SIZE)
 }
 
+/** The chunks of a range below this seq are its canary. */
+export function canaryEnd({ channelId, seqBase, canary = 0 }: PlanRange): number {
+  const isOfUsers = channelId === ''
+  return seqBase + (isOfUsers ? pagesBefore(canary, canary) * SEQS_PER_PAGE : Math.ceil(canary / CHUNK_SIZE))
+}
+
 /** Reads on until the page is full: only the last page of a range may hold fewer. */
 async function readDevices(
   source: PageSource,

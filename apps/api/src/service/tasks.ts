@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   APP_DEFAULTS,
   type App,
@@ -18,8 +17,6 @@ import { idempotencyOf, replay } from './idempotency.ts'
 import { sendOf } from './push.ts'
 
 const WINDOW_MS = 5 * 60_000
-const GATE_LEASE_MS = 3000
-const GATE_STEP_MS = 15
 
 /** A push to labels, a list or everyone: a task that is planned later. Answers its id at once. */
 export async function pushAudience(
@@ -70,26 +67,14 @@ function bulkTask(ctx: ApiContext, app: App, given: Scheduled, draft: Draft): Ne
  * of an accepted request is answered although the limit is reached by now.
  */
 async function createWithinLimits(ctx: ApiContext, app: App, item: NewTask) {
-  const gate = `tasks of ${app.id}`
-  await enterGate(ctx, gate, item.task.id)
-  try {
+  return ctx.lines.enter(`tasks of ${app.id}`, async () => {
     const earlier = item.idempotency && (await ctx.store.tasks.byKey(app.id, item.idempotency.key))
     if (earlier) return earlier
     await checkLimits(ctx, app)
     if (ctx.at) await ctx.at('before-commit')
     const created = await ctx.shared.create.add(item)
     return created === 'created' ? undefined : created.taken
-  } finally {
-    await ctx.store.lease(gate, item.task.id, 0).catch(() => undefined)
-  }
-}
-
-async function enterGate(ctx: ApiContext, gate: string, holder: string): Promise<void> {
-  const until = Date.now() + 2 * GATE_LEASE_MS
-  while (!(await ctx.store.lease(gate, holder, GATE_LEASE_MS))) {
-    if (Date.now() > until) throw new PushError('OVERLOADED', {}, { retryAfterSeconds: 1 })
-    await sleep(GATE_STEP_MS)
-  }
+  })
 }
 
 async function checkLimits(ctx: ApiContext, app: App): Promise<void> {
@@ -139,13 +124,14 @@ export type TaskPatch = { rate?: number | null | undefined; canary?: Omit<Canary
 
 export async function updateTask(ctx: ApiContext, task: Task, patch: TaskPatch): Promise<Task> {
   const canary = patch.canary && { ...patch.canary, state: 'running' as const }
-  if (canary && task.state !== 'scheduled') {
+  const updated = await ctx.store.tasks.update(task.id, {
+    ...(patch.rate !== undefined && { rate: patch.rate }),
+    // Judged by the store: the task may start while it is being changed, and a plan without a canary has no first part.
+    ...(canary && { canary, ifState: ['scheduled'] }),
+  })
+  if (canary && !updated) {
     throw new PushError('BAD_PARAMETER', { field: 'canary', detail: 'can be changed only before the task starts' })
   }
-  await ctx.store.tasks.update(task.id, {
-    ...(patch.rate !== undefined && { rate: patch.rate }),
-    ...(canary && { canary }),
-  })
   return taskAgain(ctx, task)
 }
 

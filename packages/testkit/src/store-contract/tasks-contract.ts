@@ -90,6 +90,26 @@ export function taskCases(get: GetSubject): void {
     expect(await store.tasks.update('0', { state: 'done' })).toBe(false)
   })
 
+  it('changes a canary and a rate only while the task is scheduled, whoever starts it meanwhile', async () => {
+    const { store, make } = get()
+    const startsAt = new Date(Date.now() + 3600_000)
+    const canary = { percent: 1, maxFailPercent: 2, state: 'running' } as const
+    for (let round = 0; round < 20; round++) {
+      const task = await make.task({ appId: (await make.app()).id, state: 'scheduled', startsAt })
+      await store.tasks.create([{ task, chunks: [] }])
+      const [started, changed] = await Promise.all([
+        store.tasks.update(task.id, { state: 'planning', startedAt: startsAt, ifState: ['scheduled'] }),
+        store.tasks.update(task.id, { canary, rate: 5, ifState: ['scheduled'] }),
+      ])
+      expect(started).toBe(true)
+      expect(await store.tasks.update(task.id, { canary, rate: 7, ifState: ['scheduled'] })).toBe(false)
+      const [found] = await store.tasks.byIds([task.id])
+      expect([found?.state, found?.canary, found?.rate]).toEqual(
+        changed ? ['planning', canary, 5] : ['planning', undefined, undefined],
+      )
+    }
+  })
+
   it('finishes what is being sent and has only final chunks', async () => {
     const { store, make } = get()
     const channel = await make.channel()
