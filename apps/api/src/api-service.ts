@@ -37,6 +37,7 @@ export class ApiService {
   async start(): Promise<void> {
     await this.ctx.tokens.start()
     this.ctx.sockets.start()
+    this.ctx.memory.start()
     await this.ctx.hints.subscribe((channelId) => {
       this.ctx.channels.drop(channelId)
       this.ctx.pushers.drop(channelId)
@@ -70,6 +71,7 @@ export class ApiService {
     this.ctx.tokens.stop()
     await this.#stopServer()
     this.ctx.sockets.stop()
+    this.ctx.memory.stop()
     await this.ctx.background.end()
     this.ctx.gate.close()
     await this.#closeBoard()

@@ -1,4 +1,4 @@
-import { TASK_TTL_MS } from '@fanfare/core'
+import { readBytes, TASK_TTL_MS } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
 import { readNetworks } from './callers.ts'
 import type { SocketLimits } from './sockets.ts'
@@ -9,6 +9,8 @@ export type ApiConfig = SocketLimits & {
   /** SQLite's `synchronous`; `normal` gives up that an accepted push survives a power cut. */
   storeSync: 'full' | 'normal'
   redisUrl: string
+  /** What Redis may take where it has no `maxmemory` itself; absent = no limit. */
+  redisMaxMemoryBytes?: number
   /** 32 bytes. Seals credentials; the token and fingerprint keys are derived from it. */
   masterKey: Buffer
   /** Absent: every admin route refuses. */
@@ -46,6 +48,7 @@ export function readConfig(env: Env = process.env): ApiConfig {
   return {
     ...optional,
     ...operatorTokenOf(env['FANFARE_OPERATOR_TOKEN']),
+    ...memoryOf(env['FANFARE_REDIS_MAXMEMORY']),
     ...API_DEFAULTS,
     storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? API_DEFAULTS.storeUrl,
     storeSync: oneOf('STORE_SYNC', env['STORE_SYNC'] ?? 'full', ['full', 'normal']),
@@ -113,6 +116,11 @@ function operatorTokenOf(token: string | undefined): { operatorToken?: string } 
   throw new Error(
     `FANFARE_OPERATOR_TOKEN must have at least ${LEAST_OPERATOR_TOKEN} characters (openssl rand -hex 24), it has ${token.length}`,
   )
+}
+
+function memoryOf(text: string | undefined): { redisMaxMemoryBytes?: number } {
+  const redisMaxMemoryBytes = readBytes('FANFARE_REDIS_MAXMEMORY', text)
+  return redisMaxMemoryBytes === undefined ? {} : { redisMaxMemoryBytes }
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

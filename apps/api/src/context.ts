@@ -17,7 +17,7 @@ import {
   type SyncPlaces,
 } from '@fanfare/core'
 import type { AddressGuard } from '@fanfare/platforms'
-import type { ChannelHints, JobQueues } from '@fanfare/queue'
+import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
 import type { Redis } from 'ioredis'
 import { derivedKey, Tokens } from './auth.ts'
 import { Background } from './background.ts'
@@ -73,6 +73,8 @@ export type ApiContext = Parts & {
   /** Of synchronous pushes: slow vendors must not take the places of all other requests. */
   syncPlaces: SyncPlaces
   failures: Failures
+  /** How full Redis is. */
+  memory: MemoryGuard
   /** Tasks of one app are made one after the other, so that its limits hold exactly. */
   lines: Lines
   /** As the workers have them, for synchronous pushes. */
@@ -111,6 +113,7 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     sockets: parts.sockets ?? new Sockets(config),
     syncPlaces: parts.syncPlaces ?? new SharedSyncPlaces(config.maxInFlight),
     failures: new Failures(),
+    memory: new MemoryGuard({ use: () => parts.jobs.memoryUse(config.redisMaxMemoryBytes), log: parts.log }),
     lines: new Lines(store),
     background: new Background(),
     ready: true,

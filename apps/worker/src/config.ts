@@ -1,3 +1,4 @@
+import { readBytes } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
 
 /** Everything a worker can be told from outside; read from the environment once and judged once. */
@@ -6,6 +7,8 @@ export type WorkerConfig = {
   /** SQLite's `synchronous`; `normal` gives up that an accepted push survives a power cut. */
   storeSync: 'full' | 'normal'
   redisUrl: string
+  /** What Redis may take where it has no `maxmemory` itself; absent = no limit. */
+  redisMaxMemoryBytes?: number
   /** 32 bytes. Opens the sealed credentials. */
   masterKey: Buffer
   /** Operators only: one base URL in place of every vendor's host (the simulator), a CA to trust, an SMTP host:port. */
@@ -70,6 +73,7 @@ export function readConfig(env: Env = process.env): WorkerConfig {
     storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? WORKER_DEFAULTS.storeUrl,
     storeSync: syncOf(env['STORE_SYNC'] ?? 'full'),
     redisUrl: env['REDIS_URL'] ?? WORKER_DEFAULTS.redisUrl,
+    ...memoryOf(env['FANFARE_REDIS_MAXMEMORY']),
     masterKey: masterKeyOf(env['FANFARE_MASTER_KEY']),
     allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
     logLevel: env['LOG_LEVEL'] ?? WORKER_DEFAULTS.logLevel,
@@ -85,6 +89,11 @@ function given<K extends string>(env: Env, names: Record<K, string>): Partial<Re
     if (value) found[key] = value
   }
   return found
+}
+
+function memoryOf(text: string | undefined): { redisMaxMemoryBytes?: number } {
+  const redisMaxMemoryBytes = readBytes('FANFARE_REDIS_MAXMEMORY', text)
+  return redisMaxMemoryBytes === undefined ? {} : { redisMaxMemoryBytes }
 }
 
 function masterKeyOf(text: string | undefined): Buffer {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Deliverer, Window } from '@fanfare/core'
+import { MemoryGuard } from '@fanfare/queue'
 import type { WorkerConfig } from './config.ts'
 import type { Parts } from './open.ts'
 
@@ -19,6 +20,8 @@ export type WorkerContext = Parts & {
   holder: string
   deliverer: Deliverer
   window: Window
+  /** How full Redis is. */
+  memory: MemoryGuard
   counters: Counters
 }
 
@@ -30,13 +33,16 @@ export function createContext(config: WorkerConfig, parts: Parts): WorkerContext
     ...{ store, pushers, limiter, taskRate, log, holder, retry },
     leaseMs: config.leaseMs,
     probeEveryMs: config.probeMs,
-    onBulkDone: ({ channelId }) => window.pull(channelId),
+    onBulkDone: ({ channelId }) => {
+      if (!memory.isHigh) window.pull(channelId)
+    },
     ...(writeLedger && { writeLedger }),
     ...(at && { at }),
   })
   const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
   const channels = deliverer.kit.channels
   const window = new Window({ store, channels, enqueue, log, ...(parts.placesOf && { placesOf: parts.placesOf }) })
+  const memory = new MemoryGuard({ use: () => jobs.memoryUse(config.redisMaxMemoryBytes), log })
   const counters: Counters = { jobsDone: 0, jobsAgain: 0, rescued: {} }
-  return { ...parts, config, holder, deliverer, window, counters }
+  return { ...parts, config, holder, deliverer, window, memory, counters }
 }

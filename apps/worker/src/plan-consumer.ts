@@ -7,14 +7,21 @@ const TOP_UP_MS = 200
 
 /** Plans tasks, one at a time in each process. */
 export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
-  const { store, log, holder, jobs, window, config, at, deliverer } = ctx
+  const { store, log, holder, jobs, window, config, at, deliverer, memory } = ctx
   let toppedUpAt = Number.NEGATIVE_INFINITY
   const onPage = () => {
     if (performance.now() - toppedUpAt < TOP_UP_MS) return
     toppedUpAt = performance.now()
-    window.topUp()
+    if (!memory.isHigh) window.topUp()
   }
-  return consumePlans({ redisUrl: config.redisUrl, log }, (taskId, signal) => {
+  return consumePlans({ redisUrl: config.redisUrl, log }, (taskId, closing) => {
+    if (memory.isHigh) return Promise.resolve()
+    // While Redis is nearly full a planner leaves its task as it stands; the sweeper asks for it again.
+    const signal = {
+      get aborted() {
+        return closing.aborted || memory.isHigh
+      },
+    }
     const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
     const enqueuePlan = (id: string, part: number) => jobs.enqueuePlan(id, part)
     const turn = () => deliverer.kit.turns.next('new')

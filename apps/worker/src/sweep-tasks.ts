@@ -36,6 +36,7 @@ async function release(ctx: WorkerContext, task: Task, now: number): Promise<voi
 
 /** Adds nothing while the task's plan job stands. */
 async function askForPlan(ctx: WorkerContext, taskId: string): Promise<void> {
+  if (ctx.memory.isHigh) return
   await ctx.jobs.enqueuePlan(taskId).catch((error: unknown) => {
     ctx.log.warn({ taskId, error: String(error) }, 'a plan job was not enqueued, the next pass tries again')
   })

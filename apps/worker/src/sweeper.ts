@@ -9,8 +9,6 @@ const LEASE_MS = 5000
 const QUIET_MS = 10_000
 const ORPHANS_EVERY_MS = 60_000
 const PURGE_EVERY_MS = 3_600_000
-/** Above this share of Redis' memory no more chunks of tasks are put into it (reliability.md T16). */
-const HIGH_WATER = 0.7
 
 /**
  * Puts right what crashes and lost jobs leave behind (reliability.md §3.5). One over all processes, by a lease; every
@@ -54,7 +52,7 @@ export class Sweeper {
     await this.#quietly('abandon', () => store.chunks.abandonSync(ROWS))
     await this.#quietly('rescue', () => this.#rescue())
     await this.#quietly('tasks', () => sweepTasks(this.#ctx, ROWS))
-    await this.#quietly('top up', () => this.#topUp())
+    if (!this.#ctx.memory.isHigh) this.#ctx.window.topUp()
     await this.#quietly('clean', () => this.#clean())
   }
 
@@ -75,7 +73,8 @@ export class Sweeper {
   }
 
   async #rescue(): Promise<void> {
-    const { store, jobs, config } = this.#ctx
+    const { store, jobs, config, memory } = this.#ctx
+    if (memory.isFull) return
     const lost = await store.chunks.lost(config.graceMs, ROWS)
     if (lost.length === 0) return
     const present = await jobs.present(lost)
@@ -103,11 +102,6 @@ export class Sweeper {
       counters.rescued[reason] = (counters.rescued[reason] ?? 0) + count
     }
     log.info({ rescued: reasons }, 'chunks enqueued again')
-  }
-
-  async #topUp(): Promise<void> {
-    if ((await this.#ctx.jobs.memoryUse()) < HIGH_WATER) this.#ctx.window.topUp()
-    else this.#ctx.log.error({ alert: 'redis-memory' }, 'Redis is nearly full, no more chunks are enqueued')
   }
 
   async #clean(): Promise<void> {

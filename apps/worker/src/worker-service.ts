@@ -44,8 +44,9 @@ export class WorkerService {
 
   /** Resolves when a job of every queue would be taken. Rejects where Redis would throw jobs away; waits for Redis. */
   async start(): Promise<void> {
-    const { deliverer, hints, log } = this.#ctx
+    const { deliverer, hints, log, memory } = this.#ctx
     await this.#redisReady()
+    memory.start()
     await deliverer.kit.clock.read()
     await hints.subscribe((channelId) => deliverer.channelChanged(channelId))
     const onStuck = (platform: string) => {
@@ -83,7 +84,8 @@ export class WorkerService {
   }
 
   async #destroy(): Promise<boolean> {
-    const { config, deliverer, log, window } = this.#ctx
+    const { config, deliverer, log, memory, window } = this.#ctx
+    memory.stop()
     const until = performance.now() + config.exitMs
     const left = () => Math.max(100, until - performance.now())
     for (const consumer of this.#consumers) consumer.stopTaking()

@@ -91,6 +91,7 @@ export const ERRORS = {
     'ServiceUnavailableException',
     'the store does not answer, nothing was accepted',
   ],
+  QUEUE_FULL: [503, 'service_unavailable', 'ServiceUnavailableException', 'the queue is full, nothing was accepted'],
   OVERLOADED: [
     503,
     'service_unavailable',

@@ -1,6 +1,7 @@
 export * from './backoff.ts'
 export * from './batcher.ts'
 export * from './breaker.ts'
+export * from './bytes.ts'
 export * from './channel-cache.ts'
 export * from './chunks-of-users.ts'
 export * from './dead-token-gate.ts'

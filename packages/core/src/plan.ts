@@ -17,7 +17,8 @@ export type PlanContext = {
   enqueuePlan: (taskId: string, part: number) => Promise<void>
   /** Chunks are waiting. */
   onPage: () => void
-  signal: AbortSignal
+  /** Asked before each page: whoever stops here leaves the rest to another planner. */
+  signal: Pick<AbortSignal, 'aborted'>
   /** Waits for a turn of the event loop to read or write a page in. */
   turn?: () => Promise<void>
   /** Devices per page, a multiple of 1,000. */

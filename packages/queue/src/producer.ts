@@ -12,8 +12,8 @@ const ADD_TIMEOUT_MS = 2000
 export type JobQueues = Jobs & {
   /** Asks workers to plan a task; `part` tells apart the jobs of ranges planned side by side. */
   enqueuePlan(taskId: string, part?: number): Promise<void>
-  /** Share of Redis' `maxmemory` in use, 0 where it has no limit. */
-  memoryUse(): Promise<number>
+  /** Share of Redis' `maxmemory` in use; where it has none, of `otherwiseBytes`, and 0 without both. */
+  memoryUse(otherwiseBytes?: number): Promise<number>
   /**
    * Rejects with a PolicyError, a sentence for the operator, where Redis would throw jobs away by itself
    * (reliability.md T17); with another error where Redis does not answer or refuses this user.
@@ -68,9 +68,9 @@ class Producer implements JobQueues {
     await within(ADD_TIMEOUT_MS, 'plan', added)
   }
 
-  async memoryUse(): Promise<number> {
+  async memoryUse(otherwiseBytes = 0): Promise<number> {
     const info = await within(ADD_TIMEOUT_MS, 'memory', this.#redis.info('memory'))
-    const max = numberIn(info, 'maxmemory')
+    const max = numberIn(info, 'maxmemory') || otherwiseBytes
     return max > 0 ? numberIn(info, 'used_memory') / max : 0
   }
 

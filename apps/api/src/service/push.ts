@@ -30,6 +30,13 @@ export function sendOf(ctx: ApiContext, given: Common): { message: Message; rout
   return { message: toMessage(given.pushMessage, ctx.config.hanWidth), route: routeOf(strategy) }
 }
 
+const ROOM_AGAIN_SECONDS = 5
+
+/** Refuses what would have to be queued while Redis is full; workers make room (reliability.md T16). */
+export function requireRoom({ memory }: Pick<ApiContext, 'memory'>): void {
+  if (memory.isFull) throw new PushError('QUEUE_FULL', {}, { retryAfterSeconds: ROOM_AGAIN_SECONDS })
+}
+
 /**
  * An asynchronous push to users: accepted when the store has it, then enqueued without waiting (design.md §6). What
  * Redis does not take the sweeper brings back. `answer` makes the answer's data, one element per given target.
@@ -42,6 +49,7 @@ export async function pushUsers(
 ): Promise<Answer> {
   const send = sendOf(ctx, given)
   const idempotency = idempotencyOf(ctx, call)
+  requireRoom(ctx)
   const targets = await resolveTargets(ctx, call.app, audience.targets)
   const chunks = chunksOfUsers(targets)
   const taskId = await ctx.ids.next()

@@ -14,7 +14,7 @@ import type { Answer, TenantCall } from '../route.ts'
 import { onUnknownOf, type Scheduled } from '../wire/push.ts'
 import { startDate } from '../wire/start-date.ts'
 import { idempotencyOf, replay } from './idempotency.ts'
-import { sendOf } from './push.ts'
+import { requireRoom, sendOf } from './push.ts'
 
 const WINDOW_MS = 5 * 60_000
 
@@ -27,6 +27,7 @@ export async function pushAudience(
 ): Promise<Answer> {
   const send = sendOf(ctx, given)
   const idempotency = idempotencyOf(ctx, call)
+  requireRoom(ctx)
   const startsAt = given.startDate ? startDate(given.startDate, ctx.config.zone, new Date()) : undefined
   const taskId = await ctx.ids.next()
   const task = bulkTask(ctx, call.app, given, { taskId, startsAt, send, audience: audience.of })
