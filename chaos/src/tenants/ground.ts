@@ -1,5 +1,13 @@
 import type { SimulatorClient } from '@fanfare/simulator'
-import { type Fleet, FleetApp, type FleetPlatform, type HttpAnswer, seedDevices } from '@fanfare/testkit'
+import {
+  type Fleet,
+  FleetApp,
+  type FleetPlatform,
+  type HttpAnswer,
+  type HttpCall,
+  HttpClient,
+  seedDevices,
+} from '@fanfare/testkit'
 
 export type AttackerOptions = {
   /** The operator trusts it with many tasks, as a big sender. */
@@ -53,32 +61,43 @@ export class Ground {
   }
 
   close(): void {
-    for (const { app } of this.#attackers) app.http.close()
+    for (const attacker of this.#attackers) attacker.close()
   }
 }
+
+/** Connections of one app of the attacker: more than an API takes requests at once. */
+const SOCKETS = 1000
+
+/** What an attack asks otherwise than as its app. */
+type CallMore = Partial<Pick<HttpCall, 'path' | 'token' | 'headers'>>
 
 /** One app of the attacker. Counts how it is answered. */
 export class Attacker {
   readonly app: FleetApp
   readonly answers = new Map<string, number>()
+  readonly http = new HttpClient(SOCKETS)
 
   constructor(app: FleetApp) {
     this.app = app
   }
 
   /** Any status is an answer; no answer at all is one too. */
-  async call(method: string, path: string, body?: unknown): Promise<HttpAnswer | undefined> {
-    const answer = await this.app.tryCall(method, path, body).catch(() => undefined)
-    this.count(answer === undefined ? 'none' : String(answer.status))
-    return answer
-  }
-
-  count(status: string): void {
+  async call(method: string, path: string, body?: unknown, more: CallMore = {}): Promise<HttpAnswer | undefined> {
+    const { path: app, token, fleet } = this.app
+    const call = { method, url: fleet.api.url, path: `${app}/${path}`, token, body, ...more }
+    const answer = await this.http.call(call).catch(() => undefined)
+    const status = answer === undefined ? 'none' : String(answer.status)
     this.answers.set(status, (this.answers.get(status) ?? 0) + 1)
+    return answer
   }
 
   push(path: string, more: object = {}): Promise<HttpAnswer | undefined> {
     return this.call('POST', path, { pushMessage: { title: 'attack', content: 'an attack' }, ...more })
+  }
+
+  close(): void {
+    this.app.http.close()
+    this.http.close()
   }
 
   /** A notifier, and `count` users u0 … with one device each on it. Answers the channel's id. */
@@ -90,6 +109,15 @@ export class Attacker {
       ...{ channelId, count, from, tokenOf },
     })
     return channelId
+  }
+
+  /** One user and device on each of the channels. */
+  async bindEach(channelIds: readonly string[], tokenOf: (index: number) => string): Promise<void> {
+    const store = await this.app.fleet.openStore()
+    const appId = await this.app.appId()
+    for (const [from, channelId] of channelIds.entries()) {
+      await seedDevices(store, { appId, channelId, count: 1, from, tokenOf })
+    }
   }
 }
 

@@ -16,6 +16,8 @@ export type AttackFigures = {
   during: KindFigures
   /** How the attacker was answered, by status. */
   attacker: Record<string, number>
+  /** What else was harmed. */
+  harm?: string
   error?: string
 }
 
@@ -57,13 +59,14 @@ const slow = ({ victimMsP99Before, victimMsP99During }: AttackFigures): boolean 
 
 /** What of the promise did not hold; empty where all did. */
 export function broken(figures: AttackFigures): string[] {
-  const { victimMsP99Before: before, victimMsP99During: during, kind, lost, refused, duplicates, error } = figures
+  const { victimMsP99Before: before, victimMsP99During: during, kind, lost, refused, duplicates, harm, error } = figures
   return [
     ...(error === undefined ? [] : [error]),
     ...(slow(figures) ? [`${kind} ${during} ms, before ${before} ms`] : []),
     ...(lost > 0 ? [`${lost} lost`] : []),
     ...(refused > 0 ? [`${refused} refused`] : []),
     ...(duplicates > 0 ? [`${duplicates} sent twice`] : []),
+    ...(harm === undefined ? [] : [harm]),
   ]
 }
 

@@ -88,6 +88,7 @@ async function runAttack(attack: Attack, options: Options): Promise<AttackFigure
     ...storeOptions(options),
     workers: numberOf(options, 'workers'),
     log: progress,
+    ...(attack.env && { env: attack.env }),
     ...(options['without'] === undefined ? {} : attack.without),
   })
   const simulator = simulatorClient(fleet.controlUrl)
@@ -101,7 +102,8 @@ async function runAttack(attack: Attack, options: Options): Promise<AttackFigure
     await victim.beside('warm-up', () => sleep(WARM_UP_MS))
     await victim.beside('before', () => sleep(duringMs / 2))
     await victim.beside('during', () => struck(ground, strike, duringMs))
-    return await figuresOf(attack.name, victim, ground)
+    const harm = strike.harm?.()
+    return { ...(await figuresOf(attack.name, victim, ground)), ...(harm !== undefined && { harm }) }
   } finally {
     ground.close()
     await victim?.close()

@@ -1,9 +1,12 @@
 import type { SimulatorClient } from '@fanfare/simulator'
-import { apnsToken, type FleetApp, seedDevices } from '@fanfare/testkit'
+import { apnsToken, type Fleet, type FleetApp, seedDevices } from '@fanfare/testkit'
 
 /** The platforms that a victim's devices are spread over: HTTP/2 with two kinds of credentials, batches, and SMTP. */
 export const VICTIM_PLATFORMS = ['fcm', 'xiaomi', 'apns', 'email'] as const
 export type VictimPlatform = (typeof VICTIM_PLATFORMS)[number]
+
+/** More than it uses, so that its accounts have limits and are never slowed down by them. */
+const LIMITS = { rate: 2000, perMs: 1000 }
 
 /** Users of each platform. */
 export const USERS_EACH = 25
@@ -29,9 +32,16 @@ export async function seedVictim(app: FleetApp): Promise<void> {
   const store = await app.fleet.openStore()
   const appId = await app.appId()
   for (const [index, platform] of VICTIM_PLATFORMS.entries()) {
-    const channelId = await app.addNotifier(platform, victimNotifier(platform))
+    const channelId = await app.addNotifier(platform, victimNotifier(platform), LIMITS)
+    if (platform === 'email') await app.call('PATCH', `notifiers/${victimNotifier(platform)}`, mailServer(app.fleet))
     await seedDevices(store, { appId, channelId, from: index * USERS_EACH, count: USERS_EACH, tokenOf })
   }
+}
+
+/** The simulator's, which the fleet allows although it is on this machine. */
+function mailServer(fleet: Fleet): object {
+  const [host, port] = String(fleet.simulator.ready['smtp']).split(':')
+  return { emailSettings: { host, port: Number(port) } }
 }
 
 /** How often each user's token took a message. */

@@ -39,13 +39,10 @@ export const bearerFlood: Attack = {
     const attacker = await ground.attacker()
     const [head = '', claims = '', signature = ''] = attacker.app.token.split('.')
     const tokens = ['x', `${head}.${claims}.${signature.slice(1)}A`, `${head}.e30.${signature}`, 'y'.repeat(12_000)]
-    const { http, fleet } = attacker.app
-    const once = async (number: number) => {
-      const url = fleet.api.url
-      const token = tokens[number % tokens.length] ?? ''
+    const once = (number: number) => {
+      const token = tokens[number % tokens.length] as string
       const path = number % 2 === 0 ? `/tenants/app-${number}/push/single` : '/tenants/victim/push/single'
-      const answer = await http.call({ method: 'POST', url, path, token, body: { targets: ['u1'] } })
-      attacker.count(String(answer.status))
+      return attacker.call('POST', '', { targets: ['u1'] }, { path, token })
     }
     return { go: () => ground.flood(LINES, once) }
   },
