@@ -16,7 +16,7 @@ import {
   StoreDownError,
   type SyncPlaces,
 } from '@fanfare/core'
-import type { AddressGuard } from '@fanfare/platforms'
+import type { AddressGuard, Prover } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
 import type { Redis } from 'ioredis'
 import { derivedKey, Tokens } from './auth.ts'
@@ -34,6 +34,8 @@ export type Parts = {
   pushers: Pushers
   /** Asked about every address that a tenant writes. */
   guard: AddressGuard
+  /** Works on every credential that a tenant writes, before it is kept. */
+  prover: Prover
   limiter: Limiter
   jobs: JobQueues
   hints: ChannelHints

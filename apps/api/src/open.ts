@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import type { Log, Pushers, Store } from '@fanfare/core'
-import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
+import {
+  type AddressGuard,
+  openAddressGuard,
+  openLimiter,
+  openProver,
+  openPushers,
+  type Prover,
+} from '@fanfare/platforms'
 import { openChannelHints, openJobs } from '@fanfare/queue'
 import { openStore } from '@fanfare/storage'
 import { Redis } from 'ioredis'
@@ -25,23 +32,25 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
     own(await openStore(config.storeUrl, { masterKey: config.masterKey, sync: config.storeSync }), (it) => it.close())
   const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
+  const prover = given.prover ?? own(openProver(), (it) => it.close())
   const parts: Parts = {
     guard,
+    prover,
     log,
     store,
     redis,
     hints: given.hints ?? own(openChannelHints(config.redisUrl), (it) => it.close()),
     jobs: given.jobs ?? own(openJobs(config.redisUrl), (it) => it.close()),
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close()),
-    pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log, guard }), (it) => it.close()),
     ...(given.syncPlaces && { syncPlaces: given.syncPlaces }),
+    pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log, guard, prover }), (it) => it.close()),
     ...(given.at && { at: given.at }),
     ...(given.sockets && { sockets: given.sockets }),
   }
   return { parts, close: () => closeAll(closers) }
 }
 
-type PushersUse = { store: Store; redis: Redis; log: Log; guard: AddressGuard }
+type PushersUse = { store: Store; redis: Redis; log: Log; guard: AddressGuard; prover: Prover }
 
 async function pushersOf(config: ApiConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')

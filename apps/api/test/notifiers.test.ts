@@ -60,7 +60,8 @@ describe('notifiers', () => {
       publicKeyEncoding: { type: 'spki', format: 'pem' },
       privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
     })
-    const account = JSON.stringify({ project_id: 'demo-1', client_email: 'a@b.example', private_key: privateKey })
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' })
+    const account = JSON.stringify({ project_id: 'demo-1', client_email: 'a@b.example', private_key: rsa })
     const apnsSettings = { keyId: 'KEY1234567', teamId: 'TEAM123456', bundleId: 'com.example.app' }
     const bodies = [
       { name: 'ios', provider: 'APNS', environment: 'DEVELOPMENT', certificate: privateKey, apnsSettings },

@@ -17,7 +17,7 @@ import { StoreDownError } from './errors.ts'
 import { IdleMap } from './idle-map.ts'
 import type { writeLedger } from './ledger-write.ts'
 import type { Limiter, Log, Pushers, TaskRate } from './ports.ts'
-import { ChannelError } from './pusher-errors.ts'
+import { BusyError, ChannelError } from './pusher-errors.ts'
 import { Recorder } from './recorder.ts'
 import type { Store } from './store.ts'
 import type { Claimed } from './store-ledger.ts'
@@ -131,6 +131,7 @@ export class Deliverer {
     try {
       return await this.#options.pushers.for(channel)
     } catch (error) {
+      if (error instanceof BusyError) return undefined
       if (!(error instanceof ChannelError)) throw error
       await this.kit.breaker.refused(channel, error.reason)
       return undefined

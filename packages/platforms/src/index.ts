@@ -1,4 +1,5 @@
 export * from './access-token.ts'
+export { openProver, type Prover, type ProverOptions, proveHere } from './credentials/prover.ts'
 export { mailServerOf } from './email/options.ts'
 export { type AllowedAddress, readAllowedAddresses } from './guard/allowed.ts'
 export * from './guard/guard.ts'

@@ -48,14 +48,14 @@ export function clientKey({ channel, credential }: OpenContext, identity: string
 }
 
 /** A setting that must be there, as text. */
-export function settingOf(channel: Channel, name: string): string {
+export function settingOf(channel: Pick<Channel, 'settings'>, name: string): string {
   const value = channel.settings[name]
   if (value === undefined || value === '') throw new ChannelError(`setting ${name} is missing`)
   return String(value)
 }
 
 /** A setting as text, or undefined. */
-export function optionalSetting(channel: Channel, name: string): string | undefined {
+export function optionalSetting(channel: Pick<Channel, 'settings'>, name: string): string | undefined {
   const value = channel.settings[name]
   return value === undefined || value === '' ? undefined : String(value)
 }

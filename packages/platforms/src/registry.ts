@@ -1,4 +1,5 @@
 import {
+  BusyError,
   type Channel,
   ChannelError,
   IdleMap,
@@ -12,6 +13,8 @@ import {
 import type { TokenRedis } from './access-token.ts'
 import { openApns } from './apns/index.ts'
 import { APNS_VERDICTS } from './apns/verdicts.ts'
+import { lockedOf } from './credentials/locked.ts'
+import { openProver, type Prover } from './credentials/prover.ts'
 import { openEmail } from './email/index.ts'
 import type { MailTimes } from './email/times.ts'
 import { EMAIL_VERDICTS } from './email/verdicts.ts'
@@ -63,6 +66,8 @@ export type PushersOptions = {
   guard?: AddressGuard | undefined
   /** How long mail servers may take; only tests and attacks need others than MAIL_TIMES. */
   mailTimes?: Partial<MailTimes> | undefined
+  /** Opens what an older version stored as it was uploaded; whoever gives it closes it. */
+  prover?: Prover | undefined
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
   redis?: TokenRedis | undefined
   log?: Log | undefined
@@ -85,6 +90,7 @@ class KeptPushers implements Pushers {
   readonly #shared: Pick<OpenContext, 'http' | 'http2' | 'guard'>
   readonly #kept = new Map<string, KeptPusher>()
   readonly #toldAt = new IdleMap<number>((at) => performance.now() - at > TELL_EVERY_MS)
+  readonly #prover: Prover
   readonly #timer: NodeJS.Timeout
   readonly #idleMs: number
 
@@ -95,6 +101,7 @@ class KeptPushers implements Pushers {
       http2: new Http2Pool({ ca: options.ca }),
       guard: options.guard ?? openAddressGuard(),
     }
+    this.#prover = options.prover ?? openProver()
     this.#idleMs = options.idleMs ?? IDLE_MS
     this.#timer = setInterval(() => this.#dropIdle(), Math.max(10, this.#idleMs / 10))
     this.#timer.unref()
@@ -128,6 +135,7 @@ class KeptPushers implements Pushers {
     const kept = [...this.#kept.values()]
     this.#kept.clear()
     await Promise.all(kept.map((pusher) => pusher.retire()))
+    if (this.#options.prover === undefined) await this.#prover.close()
     await this.#shared.http2.close()
     this.#shared.http.close()
   }
@@ -140,7 +148,7 @@ class KeptPushers implements Pushers {
       const credential = await this.#credentialOf(channel)
       return await open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
     } catch (error) {
-      if (error instanceof StoreDownError) throw error
+      if (error instanceof StoreDownError || error instanceof BusyError) throw error
       const refused = error instanceof ChannelError ? error : new ChannelError(UNOPENED, { cause: error })
       this.#tell(channel, refused)
       throw refused
@@ -151,7 +159,9 @@ class KeptPushers implements Pushers {
     try {
       const credential = await this.#options.credentialOf(channel.id)
       if (credential === undefined || credential === '') throw new ChannelError('the channel has no credential')
-      return credential
+      // A key is derived from a password in a thread: the file says how long that takes.
+      if (channel.platform !== 'apns' || !lockedOf(credential)) return credential
+      return await this.#prover.prove(channel, credential)
     } catch (error) {
       if (!(error instanceof SealError)) throw error
       throw new ChannelError('the stored credential does not open with the master key of this server', { cause: error })

@@ -151,6 +151,13 @@ function serviceAccountOf(json: string): Record<string, unknown> {
   }
 }
 
+/** Where the reason a credential is refused for belongs: to a setting it needs, or to itself. */
+export function refusedCredential(platform: PlatformName, reason: string): { field: string; detail: string } {
+  const [, name, detail] = /^setting (\w{1,32}) (.*)$/s.exec(reason) ?? []
+  if (name === undefined || detail === undefined) return { field: 'certificate', detail: reason }
+  return { field: name === 'packageName' ? name : `${SETTINGS_KEY[platform]}.${name}`, detail }
+}
+
 export type ChannelChange = {
   limits?: ChannelLimits
   settings?: ChannelSettings

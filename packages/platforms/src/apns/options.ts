@@ -1,9 +1,12 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import { type Channel, ChannelError } from '@fanfare/core'
+import { bytesOf, pemBlocks, pemOf } from '../credentials/pem.ts'
+import { readPrivateKey } from '../credentials/private-key.ts'
 import { jsonOf } from '../http.ts'
 import { optionalSetting } from '../opener.ts'
 
+const UNOPENED = 'the certificate cannot be opened: wrong password, or no private key in it'
 const HOSTS = { production: 'https://api.push.apple.com', sandbox: 'https://api.sandbox.push.apple.com' }
 
 /** A p8 key signs provider tokens; a certificate authenticates the connection itself. */
@@ -18,11 +21,11 @@ export type ApnsOptions = {
 }
 
 /**
- * The credential is one of: the text of a p8 key (settings `keyId`, `teamId`); JSON `{key, keyId, teamId, bundleId}`; PEM with certificate
- * and private key; base64 of a p12, or JSON `{p12, password}`. Settings: `bundleId` (or `packageName`), `environment`
- * (`production`, the default, or `development`).
+ * The credential is one of: the text of a p8 key (settings `keyId`, `teamId`); JSON `{key, keyId, teamId, bundleId}`;
+ * PEM with certificate and private key, or JSON `{pem}`. A p12 is opened before (`credentials/`). Settings: `bundleId`
+ * (or `packageName`), `environment` (`production`, the default, or `development`).
  */
-export function readApnsOptions(channel: Channel, credential: string): ApnsOptions {
+export function readApnsOptions(channel: Pick<Channel, 'settings'>, credential: string): ApnsOptions {
   const json = jsonOf(credential) ?? {}
   const setting = (name: string) => optionalSetting(channel, name) ?? textIn(json, name)
   const bundleId = setting('bundleId') ?? setting('packageName') ?? ''
@@ -30,7 +33,7 @@ export function readApnsOptions(channel: Channel, credential: string): ApnsOptio
     throw new ChannelError('setting bundleId is missing or malformed')
   const host = hostOf(setting('environment'))
   const p8 = textIn(json, 'key') ?? textIn(json, 'p8') ?? credential
-  const certificate = certificateOf(json, credential)
+  const certificate = certificateOf(textIn(json, 'pem') ?? credential)
   const read: ApnsCredential = certificate
     ? { kind: 'certificate', tls: certificate }
     : {
@@ -58,38 +61,23 @@ function idOf(name: string, value: string | undefined): string {
 }
 
 function keyOf(pem: string): KeyObject {
-  let key: KeyObject
-  try {
-    key = createPrivateKey(pem)
-  } catch (error) {
-    throw new ChannelError('the certificate is neither a p8 key nor a p12 or pem certificate', { cause: error })
-  }
-  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
-    throw new ChannelError('the p8 key is not of the curve P-256')
-  return key
+  if (!pemBlocks(pem).some(({ label }) => label.endsWith('PRIVATE KEY')))
+    throw new ChannelError('the certificate is neither a p8 key nor a p12 or pem certificate')
+  return readPrivateKey(pem, ['P-256'])
 }
 
 /** The client certificate, or undefined where the credential is a p8 key. */
-function certificateOf(json: Record<string, unknown>, credential: string): SecureContextOptions | undefined {
-  const p12 = textIn(json, 'p12') ?? (isBase64(credential) ? credential : undefined)
-  const passphrase = textIn(json, 'password')
-  const pem = textIn(json, 'pem') ?? (credential.includes('-----BEGIN CERTIFICATE-----') ? credential : undefined)
-  if (p12 === undefined && pem === undefined) return undefined
-  const tls: SecureContextOptions =
-    p12 === undefined ? { cert: pem as string, key: pem as string } : { pfx: Buffer.from(p12, 'base64') }
-  const complete = passphrase === undefined ? tls : { ...tls, passphrase }
+function certificateOf(pem: string): SecureContextOptions | undefined {
+  const blocks = pemBlocks(pem)
+  const certificates = blocks.filter(({ label }) => label === 'CERTIFICATE').map(bytesOf)
+  if (certificates.length === 0) return undefined
+  if (!blocks.some(({ label }) => label.endsWith('PRIVATE KEY'))) throw new ChannelError(UNOPENED)
+  const key = readPrivateKey(pem, ['RSA', 'P-256']).export({ type: 'pkcs8', format: 'pem' })
+  const tls = { cert: certificates.map((der) => pemOf('CERTIFICATE', der)).join(''), key }
   try {
-    createSecureContext(complete)
+    createSecureContext(tls)
   } catch (error) {
-    throw new ChannelError('the certificate cannot be opened: wrong password, or no private key in it', {
-      cause: error,
-    })
+    throw new ChannelError(UNOPENED, { cause: error })
   }
-  return complete
-}
-
-/** Each pattern is one run of one class: a tenant's text costs what it is long, once. */
-function isBase64(text: string): boolean {
-  const packed = text.replace(/\s+/g, '')
-  return packed.length >= 200 && /^[A-Za-z0-9+/]+={0,2}$/.test(packed)
+  return tls
 }

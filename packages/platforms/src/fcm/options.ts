@@ -1,5 +1,6 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { ChannelError } from '@fanfare/core'
+import { readPrivateKey } from '../credentials/private-key.ts'
 import { jsonOf } from '../http.ts'
 
 /** The service account of a Firebase project: the JSON file that the Firebase console gives. */
@@ -17,11 +18,14 @@ export type ServiceAccount = {
 export async function readServiceAccount(credential: string): Promise<ServiceAccount> {
   const json = jsonOf(credential)
   if (!json) throw new ChannelError('the certificate is not the JSON of a service account')
+  const privateKey = readPrivateKey(String(json['private_key'] ?? json['privateKey']), ['RSA'])
   const { cert } = await import('firebase-admin/app')
   try {
-    cert(json)
+    // The key as it was read here: what a tenant wrote goes into no other parser.
+    const checked: object = { ...json, private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) }
+    cert(checked)
   } catch (error) {
-    throw new ChannelError('the service account is incomplete or its private key is unreadable', { cause: error })
+    throw new ChannelError('the service account is incomplete', { cause: error })
   }
   const projectId = String(json['project_id'] ?? json['projectId'])
   if (!/^[A-Za-z0-9.:_-]{1,100}$/.test(projectId))
@@ -29,7 +33,7 @@ export async function readServiceAccount(credential: string): Promise<ServiceAcc
   return {
     projectId,
     clientEmail: String(json['client_email'] ?? json['clientEmail']),
-    privateKey: createPrivateKey(String(json['private_key'] ?? json['privateKey'])),
+    privateKey,
     keyId: typeof json['private_key_id'] === 'string' ? json['private_key_id'] : undefined,
   }
 }

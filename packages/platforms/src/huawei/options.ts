@@ -1,5 +1,6 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { type Channel, ChannelError } from '@fanfare/core'
+import { readPrivateKey } from '../credentials/private-key.ts'
 import { jsonOf } from '../http.ts'
 import { optionalSetting } from '../opener.ts'
 
@@ -24,7 +25,7 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/
  * The channel's name is the app id, `appId` in the settings wins; `apiVersion` 3 (or `v3`) is HarmonyOS and needs a
  * service account, whose project id `projectId` overrides. Any other version is v1, with app secret or service account.
  */
-export function readHuaweiOptions(channel: Channel, credential: string): HuaweiOptions {
+export function readHuaweiOptions(channel: Pick<Channel, 'name' | 'settings'>, credential: string): HuaweiOptions {
   const api = /^v?3$/i.test(optionalSetting(channel, 'apiVersion') ?? '') ? 'v3' : 'v1'
   const json = credential.trimStart().startsWith('{') ? jsonOf(credential) : undefined
   if (api === 'v3' && !json) throw new ChannelError('HarmonyOS (apiVersion 3) needs the JSON of a service account')
@@ -50,11 +51,7 @@ function secretOf(credential: string): string {
 function accountOf(json: Record<string, unknown>): HuaweiAccount {
   const [keyId, subAccount] = [textOr(json['key_id']), textOr(json['sub_account'])]
   if (!keyId || !subAccount) throw new ChannelError('the service account has no key_id or no sub_account')
-  try {
-    return { keyId, subAccount, privateKey: createPrivateKey(String(json['private_key'])) }
-  } catch (error) {
-    throw new ChannelError('the private key of the service account is unreadable', { cause: error })
-  }
+  return { keyId, subAccount, privateKey: readPrivateKey(String(json['private_key']), ['RSA']) }
 }
 
 const textOr = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)

@@ -4,7 +4,7 @@ import { settingOf } from '../opener.ts'
 export type WecomOptions = { corpId: string; agentId: number; secret: string }
 
 /** `corpId` and `agentId` are settings of the channel, the agent's secret is its credential. */
-export function readWecomOptions(channel: Channel, credential: string): WecomOptions {
+export function readWecomOptions(channel: Pick<Channel, 'settings'>, credential: string): WecomOptions {
   const corpId = settingOf(channel, 'corpId')
   const agentId = Number(settingOf(channel, 'agentId'))
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(corpId)) throw new ChannelError('setting corpId is malformed')

@@ -19,7 +19,7 @@ export type XiaomiOptions = {
 }
 
 /** `region` is CN (default), SG, IN, EU or RU; `packageName` and `channelId` are settings of the channel. */
-export function readXiaomiOptions(channel: Channel, credential: string): XiaomiOptions {
+export function readXiaomiOptions(channel: Pick<Channel, 'settings'>, credential: string): XiaomiOptions {
   const region = optionalSetting(channel, 'region')?.toUpperCase() ?? 'CN'
   const host = Object.hasOwn(HOSTS, region) ? HOSTS[region] : undefined
   if (!host) throw new ChannelError(`setting region must be one of ${Object.keys(HOSTS).join(', ')}`)
