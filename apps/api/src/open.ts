@@ -56,7 +56,8 @@ async function pushersOf(config: ApiConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
   const { store, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
-  return openPushers({ credentialOf, ...use, vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca })
+  const lease: Store['lease'] = (name, holder, leaseMs) => store.lease(name, holder, leaseMs)
+  return openPushers({ credentialOf, lease, ...use, vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca })
 }
 
 /** Fails soon rather than keeping commands while Redis is away (reliability.md §6). */

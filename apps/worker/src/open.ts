@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import type { At, Limiter, Log, Pushers, Store, TaskRate, WindowOptions, writeLedger } from '@fanfare/core'
-import { type AddressGuard, openAddressGuard, openLimiter, openPushers } from '@fanfare/platforms'
+import {
+  type AddressGuard,
+  openAddressGuard,
+  openLimiter,
+  openProver,
+  openPushers,
+  type Prover,
+} from '@fanfare/platforms'
 import {
   type ChannelHints,
   type JobQueues,
@@ -18,6 +25,8 @@ import type { WorkerConfig } from './config.ts'
 export type Parts = {
   store: Store
   pushers: Pushers
+  /** Opens credentials that an older version stored as they were uploaded. */
+  prover: Prover
   /** For the servers that tenants name. */
   guard: AddressGuard
   limiter: Limiter
@@ -47,15 +56,17 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
   const log = given.log ?? openLog(config.logLevel)
   const store = given.store ?? own(await openStore(config.storeUrl, sealing(config)))
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
+  const prover = given.prover ?? own(openProver())
   const parts: Parts = {
     guard,
+    prover,
     log,
     store,
     hints: given.hints ?? own(openChannelHints(config.redisUrl)),
     jobs: given.jobs ?? own(openJobs(config.redisUrl)),
     taskRate: given.taskRate ?? own(openTaskRate(config.redisUrl)),
     limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log })),
-    pushers: given.pushers ?? own(await pushersOf(config, { store, log, guard })),
+    pushers: given.pushers ?? own(await pushersOf(config, { store, log, guard, prover })),
     ...(given.writeLedger && { writeLedger: given.writeLedger }),
     ...(given.at && { at: given.at }),
     ...(given.placesOf && { placesOf: given.placesOf }),
@@ -69,15 +80,16 @@ const openLog = (level: string): Log => pino({ level, base: { app: 'worker' } },
 
 const sealing = ({ masterKey, storeSync }: WorkerConfig) => ({ masterKey, sync: storeSync })
 
-type PushersUse = { store: Store; log: Log; guard: AddressGuard }
+type PushersUse = { store: Store; log: Log; guard: AddressGuard; prover: Prover }
 
 async function pushersOf(config: WorkerConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
   const redis = tokenRedis(config.redisUrl)
   const { store, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
+  const lease: Store['lease'] = (name, holder, leaseMs) => store.lease(name, holder, leaseMs)
   const endpoints = { vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca }
-  const pushers = openPushers({ credentialOf, redis, ...use, ...endpoints })
+  const pushers = openPushers({ credentialOf, lease, redis, ...use, ...endpoints })
   return {
     for: (channel) => pushers.for(channel),
     drop: (channelId) => pushers.drop(channelId),

@@ -67,3 +67,40 @@ describe('a credential that an older version stored', () => {
     expect(await rig.outcomes(await push(channel, apnsToken('ok', 3)))).toEqual({ sent: 1 })
   })
 })
+
+describe('a credential that ends the process that opens it', () => {
+  it('is opened five times and never again, its channel is paused, and others go on', async () => {
+    const bad = await stored('apns', JSON.stringify({ p12: forgeries.p12('secret'), password: 'secret' }))
+    const good = await rig.channel('fcm')
+    let begun = 0
+    // As in a process that is gone: the opening does not come back.
+    const never = () => {
+      begun++
+      return new Promise<never>(() => undefined)
+    }
+    const prover = { prove: never, close: async () => undefined }
+    for (let time = 1; time <= 5; time++) {
+      await rig.worker({ prover }, { drainMs: 100, exitMs: 300 })
+      await push(bad, apnsToken('ok', 10 + time))
+      await until(`it is opened the ${time}. time`, () => begun === time)
+      await rig.stopWorkers()
+    }
+    await rig.worker({ prover })
+    const task = await push(bad, apnsToken('ok', 20))
+    expect(await rig.outcomes(await push(good, 'ok-beside'))).toEqual({ sent: 1 })
+    await until('it is paused', async () => (await pausedFor(bad)) !== undefined, 40_000)
+    expect(await pausedFor(bad)).toMatch(/opening it ended the process 5 times/)
+    expect(begun).toBe(5)
+    expect(await rig.counts(task)).toEqual({ unsent: 1 })
+  }, 90_000)
+
+  it('loses nothing where openings come back', async () => {
+    const channels = await Promise.all(Array.from({ length: 4 }, () => rig.channel('fcm')))
+    await Promise.all(Array.from({ length: 3 }, () => rig.worker()))
+    const tasks = await Promise.all(
+      channels.flatMap((channel) => Array.from({ length: 10 }, (_, n) => push(channel, `ok-${channel.id}-${n}`))),
+    )
+    for (const task of tasks) expect(await rig.outcomes(task)).toEqual({ sent: 1 })
+    for (const channel of channels) expect(await pausedFor(channel)).toBeUndefined()
+  })
+})

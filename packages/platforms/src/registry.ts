@@ -8,12 +8,14 @@ import {
   type Pusher,
   type Pushers,
   SealError,
+  type Store,
   StoreDownError,
 } from '@fanfare/core'
 import type { TokenRedis } from './access-token.ts'
 import { openApns } from './apns/index.ts'
 import { APNS_VERDICTS } from './apns/verdicts.ts'
 import { lockedOf } from './credentials/locked.ts'
+import { hasKey } from './credentials/proof.ts'
 import { openProver, type Prover } from './credentials/prover.ts'
 import { openEmail } from './email/index.ts'
 import type { MailTimes } from './email/times.ts'
@@ -27,6 +29,7 @@ import { openHuawei } from './huawei/index.ts'
 import { HUAWEI_VERDICTS } from './huawei/verdicts.ts'
 import { KeptPusher } from './kept-pusher.ts'
 import type { OpenContext, OpenPusher } from './opener.ts'
+import { Openings } from './openings.ts'
 import type { Verdicts } from './verdict.ts'
 import { openWecom } from './wecom/index.ts'
 import { WECOM_VERDICTS } from './wecom/verdicts.ts'
@@ -68,6 +71,8 @@ export type PushersOptions = {
   mailTimes?: Partial<MailTimes> | undefined
   /** Opens what an older version stored as it was uploaded; whoever gives it closes it. */
   prover?: Prover | undefined
+  /** Records openings in the store, so that a credential that ends its process is not opened for ever. */
+  lease?: Store['lease'] | undefined
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
   redis?: TokenRedis | undefined
   log?: Log | undefined
@@ -91,6 +96,7 @@ class KeptPushers implements Pushers {
   readonly #kept = new Map<string, KeptPusher>()
   readonly #toldAt = new IdleMap<number>((at) => performance.now() - at > TELL_EVERY_MS)
   readonly #prover: Prover
+  readonly #openings: Openings | undefined
   readonly #timer: NodeJS.Timeout
   readonly #idleMs: number
 
@@ -102,6 +108,7 @@ class KeptPushers implements Pushers {
       guard: options.guard ?? openAddressGuard(),
     }
     this.#prover = options.prover ?? openProver()
+    this.#openings = options.lease && new Openings(options.lease)
     this.#idleMs = options.idleMs ?? IDLE_MS
     this.#timer = setInterval(() => this.#dropIdle(), Math.max(10, this.#idleMs / 10))
     this.#timer.unref()
@@ -135,6 +142,7 @@ class KeptPushers implements Pushers {
     const kept = [...this.#kept.values()]
     this.#kept.clear()
     await Promise.all(kept.map((pusher) => pusher.retire()))
+    await this.#openings?.close()
     if (this.#options.prover === undefined) await this.#prover.close()
     await this.#shared.http2.close()
     this.#shared.http.close()
@@ -145,8 +153,11 @@ class KeptPushers implements Pushers {
     if (!open) throw new ChannelError(`platform ${channel.platform} has no pusher`)
     const { vendorUrl, ca, smtp, mailTimes, redis, log } = this.#options
     try {
-      const credential = await this.#credentialOf(channel)
-      return await open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
+      const stored = await this.#credentialOf(channel)
+      return await this.#recorded(channel, stored, async () => {
+        const credential = await this.#plain(channel, stored)
+        return open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
+      })
     } catch (error) {
       if (error instanceof StoreDownError || error instanceof BusyError) throw error
       const refused = error instanceof ChannelError ? error : new ChannelError(UNOPENED, { cause: error })
@@ -159,13 +170,21 @@ class KeptPushers implements Pushers {
     try {
       const credential = await this.#options.credentialOf(channel.id)
       if (credential === undefined || credential === '') throw new ChannelError('the channel has no credential')
-      // A key is derived from a password in a thread: the file says how long that takes.
-      if (channel.platform !== 'apns' || !lockedOf(credential)) return credential
-      return await this.#prover.prove(channel, credential)
+      return credential
     } catch (error) {
       if (!(error instanceof SealError)) throw error
       throw new ChannelError('the stored credential does not open with the master key of this server', { cause: error })
     }
+  }
+
+  /** Nothing is worked on where a credential is a mere secret. */
+  #recorded<T>(channel: Channel, stored: string, open: () => Promise<T>): Promise<T> {
+    return this.#openings && hasKey(channel, stored) ? this.#openings.record(channel, stored, open) : open()
+  }
+
+  /** A key is derived from a password in a thread: the file says how long that takes. */
+  async #plain(channel: Channel, stored: string): Promise<string> {
+    return channel.platform === 'apns' && lockedOf(stored) ? this.#prover.prove(channel, stored) : stored
   }
 
   /** The cause only where it is ours: a parser's message may hold what it could not read. */
