@@ -111,6 +111,30 @@ describe('a credential that costs whoever works on it', () => {
   })
 })
 
+describe('a credential that an older version stored', () => {
+  const { blanks, p12WithSealOf, rsaKeyOf, accountWith } = forgeries
+  it.each([
+    ['64 KB of blanks', 'apns', () => blanks()],
+    ['a p12 of 4.2 million rounds', 'apns', () => p12WithSealOf(4_200_000)],
+    ['an RSA key of 16,384 bits', 'fcm', () => accountWith(rsaKeyOf(16_384))],
+  ] as const)('holds nobody up in a synchronous push: %s', async (_name, platform, make) => {
+    const [, org = '', own = ''] = app.path.split('/')
+    const { id: appId = '' } = (await api.store.apps.byName(org, own)) ?? {}
+    const body = apns('')
+    const limits = { rate: 0, unit: 'token', perMs: 1000 } as const
+    const channel = { id: await api.api.ctx.ids.next(), appId, platform, name: body.name, limits }
+    await api.store.channels.insert({ ...channel, settings: body.apnsSettings }, make())
+    const binding = { device_id: 'd', notifier_name: body.name, device_token: 'ab'.repeat(32) }
+    expect((await app.call('PUT', `users/${body.name}/push/binding`, binding)).status).toBe(200)
+    let reply: Reply | undefined
+    const still = await stillWhile(async () => {
+      reply = await app.call('POST', `push/sync/${body.name}`, { pushMessage: { title: 't', content: 'c' } })
+    })
+    expect(reply?.body['data']).toEqual([{ pushStatus: 'FAIL', desc: 'invalid notifier' }])
+    expect(still).toBeLessThan(STILL_MS)
+  })
+})
+
 describe('a credential that lacks something', () => {
   const account = (key: string) => JSON.stringify({ project_id: 'p', client_email: 'a@b.example', private_key: key })
   it.each([
