@@ -1,6 +1,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto'
 import {
   type App,
+  acceptError,
   Batcher,
   Breaker,
   type Channel,
@@ -138,7 +139,15 @@ function sharedCalls(store: Store, inFlight: number): Shared {
   return {
     devicesOf: new Batcher((lists) => spread(lists, (asked) => store.devices.ofUsers(asked)), options),
     exist: new Batcher((lists) => spread(lists, (asked) => store.devices.usersExist(asked)), options),
-    create: new Batcher((tasks) => within(store.tasks.create(tasks)), options),
+    create: new Batcher((tasks) => accept(store, tasks), options),
+  }
+}
+
+async function accept(store: Store, tasks: readonly NewTask[]): Promise<CreateResult[]> {
+  try {
+    return await within(store.tasks.create(tasks))
+  } catch (error) {
+    throw acceptError(error)
   }
 }
 

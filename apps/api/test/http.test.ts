@@ -175,7 +175,7 @@ describe('when something is down', () => {
         bad(
           'service_unavailable',
           'ServiceUnavailableException',
-          'the store does not answer, nothing was accepted',
+          'the store does not answer, no push was accepted',
           503,
         ),
       )

@@ -89,7 +89,13 @@ export const ERRORS = {
     503,
     'service_unavailable',
     'ServiceUnavailableException',
-    'the store does not answer, nothing was accepted',
+    'the store does not answer, no push was accepted',
+  ],
+  OUTCOME_UNKNOWN: [
+    503,
+    'service_unavailable',
+    'OutcomeUnknownException',
+    'the store did not say in time whether it has the push, the outcome is unknown: repeat it with the same Idempotency-Key; without one a repeat may send twice',
   ],
   QUEUE_FULL: [503, 'service_unavailable', 'ServiceUnavailableException', 'the queue is full, nothing was accepted'],
   OVERLOADED: [
@@ -124,6 +130,18 @@ export class PushError extends Error {
 /** The store does not answer (or not in time); the operation may or may not have happened and may be tried again. */
 export class StoreDownError extends Error {
   override readonly name = 'StoreDownError'
+  /** True where it is certain that the operation did not happen, e.g. because the store was never reached. */
+  readonly nothingWritten: boolean
+  constructor(message: string, more: { cause?: unknown; nothingWritten?: boolean } = {}) {
+    super(message, { cause: more.cause })
+    this.nothingWritten = more.nothingWritten ?? false
+  }
+}
+
+/** The error of the write that accepts a push: only where it is certain may a caller be told that nothing was accepted. */
+export function acceptError(error: unknown): unknown {
+  if (!(error instanceof StoreDownError) || error.nothingWritten) return error
+  return new PushError('OUTCOME_UNKNOWN', {}, { cause: error })
 }
 
 /** A sealed credential does not open: tampered with, moved between rows, or sealed with another master key. */

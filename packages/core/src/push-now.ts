@@ -1,10 +1,10 @@
 import { chunksOfUsers, NO_BINDING, NO_USER } from './chunks-of-users.ts'
 import { LEASE_MS, TASK_TTL_MS } from './defaults.ts'
-import { StoreDownError } from './errors.ts'
+import { acceptError, StoreDownError } from './errors.ts'
 import { writeLedger } from './ledger-write.ts'
 import type { SyncPlace } from './ports.ts'
 import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
-import type { CreateResult, Idempotency, NewChunk } from './store-ledger.ts'
+import type { CreateResult, Idempotency, NewChunk, NewTask } from './store-ledger.ts'
 import type { Device, Message, OnUnknown, Outcome, Route, Task } from './types.ts'
 
 /** A synchronous push answers within this; what is not known by then is `unknown` (wire-api.md §1.4b). */
@@ -26,7 +26,8 @@ export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Excl
 /**
  * A synchronous push: task and claimed chunks are written, then the vendors are called, then the outcomes are written
  * (design.md §6). Answers one result per device. It is never sent again: a chunk whose lease passes becomes `unknown`.
- * Rejects with StoreDownError only when nothing was sent, and with a PushError where no place was free.
+ * Rejects with StoreDownError, or PushError OUTCOME_UNKNOWN, only when nothing was sent, and with another PushError where
+ * no place was free.
  */
 export async function pushNow(ctx: PushNowContext, push: NowPush): Promise<NowAnswer> {
   const deadlineMs = push.deadlineMs ?? SYNC_DEADLINE_MS
@@ -58,10 +59,12 @@ async function inPlaces(ctx: PushNowContext, push: NowPush, found: Found): Promi
   const task = newTask(await ctx.ids.next(), push, devices.length > 0)
   const parts = await partsOf(ctx, found)
   await ctx.at?.('before-commit')
-  const [created] = await ctx.store.tasks.create([
-    { task, chunks: chunks.map(claimed), ...(push.idempotency && { idempotency: push.idempotency }) },
-  ])
-  if (created !== 'created') return created ? created : Promise.reject(new StoreDownError('no answer to create'))
+  const created = await accept(ctx, {
+    task,
+    chunks: chunks.map(claimed),
+    ...(push.idempotency && { idempotency: push.idempotency }),
+  })
+  if (created !== 'created') return created
   await ctx.at?.('after-commit')
   if (devices.length === 0) {
     return { taskId: task.id, results: [{ outcome: 'rejected', reason: exists ? NO_BINDING : NO_USER }] }
@@ -70,6 +73,16 @@ async function inPlaces(ctx: PushNowContext, push: NowPush, found: Found): Promi
   const results = (await Promise.all(parts.map((part) => sendPart(run, part)))).flat()
   await finish(run)
   return { taskId: task.id, results }
+}
+
+async function accept(ctx: PushNowContext, item: NewTask): Promise<CreateResult> {
+  try {
+    const [created] = await ctx.store.tasks.create([item])
+    if (created === undefined) throw new StoreDownError('no answer to create')
+    return created
+  } catch (error) {
+    throw acceptError(error)
+  }
 }
 
 function newTask(id: string, push: NowPush, reachable: boolean): Task {

@@ -37,7 +37,8 @@ export interface TaskStore {
    * The commit point. Each task appears with its chunks and its idempotency key, or not at all; one bad item does not
    * harm the others. A task row without its chunks is never seen (SQL: one transaction; Mongo: chunks first). Chunks are
    * `planned` unless they say otherwise, without a channel `done`. A task that is there already (a retry whose answer was
-   * lost) is left as it is and counts as created. A key is free again 24 h after the `createdAt` of its task.
+   * lost) is left as it is and counts as created. A key is free again 24 h after the `createdAt` of its task. Rejects
+   * with a StoreDownError that says whether it is certain that nothing was written.
    */
   create(tasks: readonly NewTask[]): Promise<CreateResult[]>
   /** What this key of an app was used for, if it was. */

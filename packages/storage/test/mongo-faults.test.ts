@@ -103,7 +103,9 @@ for (const [name, mongo] of [
       const task = await make.task({ appId: channel.appId })
       const item: NewTask = { task, chunks: [{ seq: 0, channelId: channel.id, members: members(1) }] }
       proxy.loseNext('request', ['insert', 'tasks', 'audience'], true)
-      await expect(lossy.tasks.create([item])).rejects.toThrow(StoreDownError)
+      const error = await lossy.tasks.create([item]).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(StoreDownError)
+      expect(error).toMatchObject({ nothingWritten: false })
       proxy.up()
       const rows = raw.collection('chunks')
       const mine = { taskId: Number(task.id) }
@@ -117,6 +119,16 @@ for (const [name, mongo] of [
       await rows.updateOne(mine, { $set: { wakeAt: new Date(Date.now() - 61_000) } })
       expect(await store.chunks.removeOrphans(1000)).toBe(1)
       expect(await rows.countDocuments(mine)).toBe(0)
+    })
+
+    it('knows for certain that it accepted nothing where the chunks could not be written', async () => {
+      const channel = await make.channel()
+      const task = await make.task({ appId: channel.appId })
+      const item: NewTask = { task, chunks: [{ seq: 0, channelId: channel.id, members: members(1) }] }
+      proxy.loseNext('reply', ['insert', 'chunks', 'openTask'], true)
+      await expect(lossy.tasks.create([item])).rejects.toMatchObject({ name: 'StoreDownError', nothingWritten: true })
+      proxy.up()
+      expect(await store.tasks.byIds([task.id])).toEqual([undefined])
     })
 
     it('commits no task whose chunks were given up meanwhile (a process that was suspended for over a minute)', async () => {

@@ -26,11 +26,11 @@ const DOWN_CODES = new Set([6, 7, 50, 64, 89, 91, 100, 112, 189, 262, 9001, 1010
 const SOCKET_CODES = new Set(['EPIPE', 'ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH'])
 
 /** Runs `work`; a store that does not answer is a StoreDownError, all other errors pass. */
-export async function storeErrors<T>(work: () => Promise<T>): Promise<T> {
+export async function storeErrors<T>(work: () => Promise<T>, more: { nothingWritten?: boolean } = {}): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw isDown(error) ? new StoreDownError('the store does not answer', { cause: error }) : error
+    throw isDown(error) ? new StoreDownError('the store does not answer', { cause: error, ...more }) : error
   }
 }
 

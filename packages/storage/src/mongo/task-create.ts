@@ -4,6 +4,7 @@ import { trusted } from 'mongoose'
 import { newRow } from './chunk-rows.ts'
 import { later } from './clock.ts'
 import type { Db } from './connect.ts'
+import { storeErrors } from './errors.ts'
 import { insertAll } from './rows.ts'
 import type { IdemDoc } from './schemas.ts'
 import { NO_APP, taskRow } from './task-rows.ts'
@@ -22,18 +23,24 @@ const KEY_TRIES = 4
 export async function create(db: Db, tasks: readonly NewTask[]): Promise<CreateResult[]> {
   if (tasks.length === 0) return []
   const begun = performance.now()
-  const now = await db.clock.now()
-  const rows = tasks.flatMap(({ task, chunks }) =>
-    chunks.map((chunk) => newRow(task, chunk, { now, state: 'planned' })),
-  )
-  await insertAll(db.chunks, rows)
-  if (performance.now() - begun > COMMIT_WITHIN_MS) throw new StoreDownError('the chunks took too long to write')
+  await storeErrors(() => putChunks(db, tasks), { nothingWritten: true })
+  if (performance.now() - begun > COMMIT_WITHIN_MS) {
+    throw new StoreDownError('the chunks took too long to write', { nothingWritten: true })
+  }
   const { results, present } = await commit(db, tasks)
   await forget(db, refused(tasks, results))
   if (present.length > 0 && (await givenUp(db, present)).length > 0) {
     throw new StoreDownError('the chunks took too long to write, they were given up')
   }
   return results
+}
+
+async function putChunks(db: Db, tasks: readonly NewTask[]): Promise<void> {
+  const now = await db.clock.now()
+  const rows = tasks.flatMap(({ task, chunks }) =>
+    chunks.map((chunk) => newRow(task, chunk, { now, state: 'planned' })),
+  )
+  await insertAll(db.chunks, rows)
 }
 
 type Committed = { results: CreateResult[]; present: number[] }

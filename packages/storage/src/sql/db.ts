@@ -176,7 +176,7 @@ export class Db {
   async #retryable<T>(body: () => T): Promise<T> {
     const deadline = performance.now() + BUSY_LIMIT_MS
     for (;;) {
-      if (!this.#open) throw new StoreDownError('the store is closed')
+      if (!this.#open) throw new StoreDownError('the store is closed', { nothingWritten: true })
       try {
         return body()
       } catch (error) {
@@ -190,9 +190,13 @@ export class Db {
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 const isBusy = (error: unknown): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error))
 
+/** What fails is rolled back; only of a disk that fails nobody knows how far a commit came. */
 function toStoreError(error: unknown): unknown {
-  if (!DOWN.test(codeOf(error))) return error
-  return new StoreDownError(`the store does not answer: ${String((error as Error).message)}`, { cause: error })
+  const code = codeOf(error)
+  if (!DOWN.test(code)) return error
+  const nothingWritten = !code.startsWith('SQLITE_IOERR')
+  const sentence = `the store does not answer: ${String((error as Error).message)}`
+  return new StoreDownError(sentence, { cause: error, nothingWritten })
 }
 
 /**
