@@ -7,7 +7,7 @@ import {
   randomUUID,
   timingSafeEqual,
 } from 'node:crypto'
-import { type App, type Log, PushError, type Store } from '@fanfare/core'
+import { APP_DISABLED, type App, type Log, PushError, type Store } from '@fanfare/core'
 import jwt from 'jsonwebtoken'
 
 export const DEFAULT_TTL_SECONDS = 7 * 24 * 3600
@@ -21,7 +21,8 @@ const REVOCATIONS_EVERY_MS = 1500
 /** Asked again for this long before the newest known one, for writes that were under way then. */
 const OVERLAP_MS = 10_000
 
-export type Claims = { appId: string; audience: string; jti: string; expiresAtMs: number }
+/** `issuedAt`: seconds since 1970, as `iat`. */
+export type Claims = { appId: string; audience: string; jti: string; issuedAt: number; expiresAtMs: number }
 
 /** A key for one purpose, derived from the master key (RFC 5869), so that the master key itself signs nothing. */
 export function derivedKey(masterKey: Buffer, purpose: string): KeyObject {
@@ -56,9 +57,10 @@ export class Tokens {
     clearInterval(this.#timer)
   }
 
-  /** `ttlSeconds` 0: the token never expires. */
-  sign(app: App, ttlSeconds: number): string {
-    return jwt.sign({}, this.#key, {
+  /** `ttlSeconds` 0: the token never expires. `now` was read from the store before `app`, see `AppStore.endTokens`. */
+  sign(app: App, ttlSeconds: number, now = new Date()): string {
+    const iat = Math.max(Math.floor(now.getTime() / 1000), app.tokensFrom ?? 0)
+    return jwt.sign({ iat }, this.#key, {
       algorithm: 'HS256',
       issuer: ISSUER,
       audience: audienceOf(app),
@@ -127,11 +129,12 @@ const NEVER_MS = Date.UTC(9999, 0, 1)
 
 function claimsOf(payload: string | jwt.JwtPayload): Claims {
   if (typeof payload === 'string') throw new PushError('TOKEN_CORRUPT')
-  const { sub, jti, aud, exp } = payload
+  const { sub, jti, aud, exp, iat } = payload
   if (typeof sub !== 'string' || typeof jti !== 'string' || typeof aud !== 'string') {
     throw new PushError('TOKEN_CORRUPT')
   }
-  return { appId: sub, jti, audience: aud, expiresAtMs: exp === undefined ? NEVER_MS : exp * 1000 }
+  const expiresAtMs = exp === undefined ? NEVER_MS : exp * 1000
+  return { appId: sub, jti, audience: aud, issuedAt: iat ?? 0, expiresAtMs }
 }
 
 export const audienceOf = (app: Pick<App, 'org' | 'name'>): string => `${app.org}/${app.name}`
@@ -146,6 +149,12 @@ export function bearerOf(header: string | undefined): string {
 /** The one place where the app of a token is compared with the app of the URL (reliability.md T99). */
 export function requireApp(claims: Claims, app: App): void {
   if (claims.appId !== app.id || claims.audience !== audienceOf(app)) throw new PushError('TOKEN_CORRUPT')
+  if (app.tokensFrom !== undefined && claims.issuedAt < app.tokensFrom) throw new PushError('TOKEN_REVOKED')
+  requireEnabled(app)
+}
+
+export function requireEnabled(app: App): void {
+  if (app.disabled) throw new PushError('SERVICE_NOT_OPEN', { detail: APP_DISABLED })
 }
 
 /** Without a configured token nobody is the operator. */

@@ -15,8 +15,15 @@ export type App = {
   clientId: string
   clientSecretHash: string
   settings: AppSettings
+  /** The operator switched it off: its tokens are refused and nothing is sent for it. */
+  disabled?: boolean
+  /** Tokens whose `iat` is lower have ended; seconds since 1970 by the store's clock. */
+  tokensFrom?: number
   createdAt: Date
 }
+
+/** Why every channel of such an app is paused; what it is paused for itself stands behind it. */
+export const APP_DISABLED = 'the app is disabled by the operator'
 
 /** Settings of one app; whatever is absent has the default of `APP_DEFAULTS`. */
 export type AppSettings = {

@@ -1,4 +1,10 @@
 import type { Route } from '../route.ts'
+import {
+  deleteAdminAppTokens,
+  postAdminAppDisable,
+  postAdminAppEnable,
+  postAdminAppSecret,
+} from './admin-app-access.ts'
 import { getAdminApp, patchAdminApp, postAdminApps } from './admin-apps.ts'
 import { getHealthLive, getHealthReady } from './health.ts'
 import {
@@ -59,6 +65,10 @@ export const ROUTES: readonly Route[] = [
   postAdminApps,
   getAdminApp,
   patchAdminApp,
+  postAdminAppSecret,
+  deleteAdminAppTokens,
+  postAdminAppDisable,
+  postAdminAppEnable,
   getHealthLive,
   getHealthReady,
   getRoot,

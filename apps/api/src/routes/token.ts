@@ -12,7 +12,7 @@ export const postToken: AppRoute = {
   body: 'any',
   async handle(ctx, call) {
     const credentials = toCredentials(call.body)
-    return { body: JSON.stringify(issueToken(ctx, call.app, credentials, call.caller)) }
+    return { body: JSON.stringify(await issueToken(ctx, call.app, credentials, call.caller)) }
   },
 }
 

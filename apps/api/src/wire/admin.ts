@@ -20,5 +20,7 @@ export const appView = (app: App) => ({
   application: app.id,
   client_id: app.clientId,
   settings: app.settings,
+  disabled: app.disabled === true,
+  ...(app.tokensFrom !== undefined && { tokens_from: app.tokensFrom * 1000 }),
   created: app.createdAt.getTime(),
 })

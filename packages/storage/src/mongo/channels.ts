@@ -1,4 +1,5 @@
-import type { Channel, ChannelStore } from '@fanfare/core'
+import { APP_DISABLED, type Channel, type ChannelStore } from '@fanfare/core'
+import { trusted } from 'mongoose'
 import type { Sealer } from '../seal.ts'
 import type { Db } from './connect.ts'
 import { isDuplicate } from './errors.ts'
@@ -23,9 +24,9 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
         .find({ appId: Number(appId) }, NO_SECRET)
         .sort({ _id: 1 })
         .lean()
-      return rows.map(toChannel)
+      return withApps(db, rows.map(toChannel))
     },
-    byIds: (ids) => byIdsInOrder(db.channels, ids, toChannel),
+    byIds: async (ids) => withApps(db, await byIdsInOrder(db.channels, ids, toChannel)),
     update: (id, change) => update(db, sealer, id, change),
     /** The channel goes first, so that nothing is sent through it any more. */
     async remove(id) {
@@ -38,6 +39,18 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
       return row ? sealer.open(row.credential, { appId: String(row.appId), channelId: id }) : undefined
     },
   }
+}
+
+/** Channels of a disabled app are paused. */
+async function withApps<T extends Channel | undefined>(db: Db, channels: T[]): Promise<T[]> {
+  const appIds = [...new Set(channels.flatMap((channel) => (channel ? [Number(channel.appId)] : [])))]
+  if (appIds.length === 0) return channels
+  const rows = await db.apps.find({ _id: trusted({ $in: appIds }), disabled: true }, { _id: 1 }).lean()
+  if (rows.length === 0) return channels
+  const disabled = new Set(rows.map((row) => String(row._id)))
+  return channels.map((channel) =>
+    channel && disabled.has(channel.appId) ? { ...channel, pausedFor: APP_DISABLED } : channel,
+  )
 }
 
 type PublicRow = Omit<ChannelDoc, 'credential'>
@@ -56,7 +69,7 @@ async function update(db: Db, sealer: Sealer, id: string, change: Change): Promi
   const changed = await db.channels
     .findOneAndUpdate({ _id: Number(id) }, { $set: set, ...unset }, { returnDocument: 'after', projection: NO_SECRET })
     .lean<PublicRow>()
-  return changed ? toChannel(changed) : undefined
+  return changed ? (await withApps(db, [toChannel(changed)]))[0] : undefined
 }
 
 /** Field by field, so that the credential never leaves by accident. */

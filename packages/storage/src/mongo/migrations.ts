@@ -18,6 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   // To 2: ranges say whose rows count (`by` of StepDoc). Where it is absent they count whoever wrote them, as before;
   // only the version rises, so that no program opens the database that would not look at it.
   () => Promise.resolve(),
+  // To 3: apps may be `disabled` and have `tokensFrom`. Absent means no; a program that does not look must stay away.
+  () => Promise.resolve(),
 ]
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */

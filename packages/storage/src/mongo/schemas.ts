@@ -13,6 +13,8 @@ export type AppDoc = {
   clientId: string
   clientSecretHash: string
   settings: string
+  disabled?: boolean
+  tokensFrom?: number
   createdAt: Date
 }
 export type ChannelDoc = Pick<Channel, 'platform' | 'name' | 'createdAt' | 'updatedAt'> & {
@@ -174,7 +176,10 @@ const { Mixed } = Schema.Types
 const WEEK_SECONDS = 7 * 24 * 3600
 
 const apps = new Schema(
-  { _id: Number, org: text, name: text, clientId: text, clientSecretHash: text, settings: text, createdAt: instant },
+  {
+    ...{ _id: Number, org: text, name: text, clientId: text, clientSecretHash: text, settings: text },
+    ...{ disabled: Boolean, tokensFrom: Number, createdAt: instant },
+  },
   OPTIONS,
 ).index({ org: 1, name: 1 }, { unique: true })
 

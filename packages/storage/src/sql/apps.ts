@@ -1,12 +1,18 @@
 import type { App, AppStore } from '@fanfare/core'
+import type { Selectable } from 'kysely'
 import type { Db } from './db.ts'
 import { toKey } from './db.ts'
 import type { Tables } from './tables.ts'
 
 const BY_IDS = `
   select json_group_array(json_object('id', id, 'org', org, 'name', name, 'client_id', client_id,
-    'secret_hash', secret_hash, 'settings', settings, 'created_at', created_at))
+    'secret_hash', secret_hash, 'settings', settings, 'disabled', disabled, 'tokens_from', tokens_from,
+    'created_at', created_at))
   from apps where id in (select value from json_each(?))`
+
+const END_TOKENS = 'update apps set tokens_from = max(tokens_from, ?2) + 1 where id = ?1'
+
+type AppRow = Selectable<Tables['apps']>
 
 export function appStore(db: Db): AppStore {
   return {
@@ -29,20 +35,28 @@ export function appStore(db: Db): AppStore {
       }),
     byIds: (ids) =>
       db.read(() => {
-        const rows = db.json<Tables['apps'][]>(BY_IDS, [JSON.stringify(ids.map(toKey))])
+        const rows = db.json<AppRow[]>(BY_IDS, [JSON.stringify(ids.map(toKey))])
         const byId = new Map(rows.map((row) => [String(row.id), toApp(row)]))
         return ids.map((id) => byId.get(id))
       }),
-    update: (id, change) =>
+    update: (id, change) => update(db, id, change),
+    endTokens: (id) =>
       db.write(() => {
-        const set = {
-          ...(change.settings && { settings: JSON.stringify(change.settings) }),
-          ...(change.clientSecretHash !== undefined && { secret_hash: change.clientSecretHash }),
-        }
-        if (Object.keys(set).length === 0) return
-        db.change(db.build.updateTable('apps').set(set).where('id', '=', toKey(id)))
+        db.run(END_TOKENS, [toKey(id), Math.floor(db.now() / 1000)])
       }),
   }
+}
+
+function update(db: Db, id: string, change: Parameters<AppStore['update']>[1]): Promise<void> {
+  const set = {
+    ...(change.settings && { settings: JSON.stringify(change.settings) }),
+    ...(change.clientSecretHash !== undefined && { secret_hash: change.clientSecretHash }),
+    ...(change.disabled !== undefined && { disabled: Number(change.disabled) }),
+  }
+  return db.write(() => {
+    if (Object.keys(set).length === 0) return
+    db.change(db.build.updateTable('apps').set(set).where('id', '=', toKey(id)))
+  })
 }
 
 const toRow = (app: Omit<App, 'createdAt'>) => ({
@@ -54,12 +68,14 @@ const toRow = (app: Omit<App, 'createdAt'>) => ({
   settings: JSON.stringify(app.settings),
 })
 
-const toApp = (row: Tables['apps']): App => ({
+const toApp = (row: AppRow): App => ({
   id: String(row.id),
   org: row.org,
   name: row.name,
   clientId: row.client_id,
   clientSecretHash: row.secret_hash,
   settings: JSON.parse(row.settings) as App['settings'],
+  ...(row.disabled !== 0 && { disabled: true }),
+  ...(row.tokens_from !== 0 && { tokensFrom: row.tokens_from }),
   createdAt: new Date(row.created_at),
 })

@@ -1,4 +1,11 @@
-import { type Channel, type ChannelStore, type NewChannel, type PlatformName, SealError } from '@fanfare/core'
+import {
+  APP_DISABLED,
+  type Channel,
+  type ChannelStore,
+  type NewChannel,
+  type PlatformName,
+  SealError,
+} from '@fanfare/core'
 import type { Sealed, Sealer } from '../seal.ts'
 import type { Db } from './db.ts'
 import { toKey } from './db.ts'
@@ -17,17 +24,21 @@ const COLUMNS = [
   'created_at',
   'updated_at',
 ] as const satisfies (keyof ChannelRow)[]
-const BY_IDS = `
-  select json_group_array(json_object(${COLUMNS.map((name) => `'${name}', ${name}`).join()}))
-  from channels where id in (select value from json_each(?))`
+const columnOf = (name: (typeof COLUMNS)[number]): string =>
+  name === 'paused_for' ? `case when a.disabled = 1 then '${APP_DISABLED}' else c.paused_for end` : `c.${name}`
+const SELECT = `
+  select json_group_array(json_object(${COLUMNS.map((name) => `'${name}', ${columnOf(name)}`).join()}))
+  from channels c left join apps a on a.id = c.app`
+const BY_IDS = `${SELECT} where c.id in (select value from json_each(?))`
+const OF_APP = `${SELECT} where c.app = ?`
 
 export function channelStore(db: Db, sealer: Sealer): ChannelStore {
   return {
     insert: (channel, credential) => db.write(() => insert(db, channel, sealed(sealer, channel, credential))),
     ofApp: (appId) =>
       db.read(() => {
-        const query = db.build.selectFrom('channels').select(COLUMNS).where('app', '=', toKey(appId)).orderBy('id')
-        return db.query(query).map(toChannel)
+        const rows = db.json<ChannelRow[]>(OF_APP, [toKey(appId)])
+        return rows.sort((one, other) => one.id - other.id).map(toChannel)
       }),
     byIds: (ids) => db.read(() => byIds(db, ids)),
     update: (id, change) =>

@@ -61,6 +61,10 @@ create index chunks_due on chunks (due_at) where state between 1 and 3;
 create index chunks_waiting on chunks (channel, task, seq) where state = 0;
 create index chunks_window on chunks (channel) where lane = 2 and state between 1 and 3;
 `,
+  `
+alter table apps add column disabled integer not null default 0;
+alter table apps add column tokens_from integer not null default 0;
+`,
 ]
 
 /** Makes or upgrades the tables. Several processes may do it at once: one does, under the write lock. */

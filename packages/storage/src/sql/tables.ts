@@ -9,6 +9,8 @@ export type Tables = {
     client_id: string
     secret_hash: string
     settings: string
+    disabled: Generated<number>
+    tokens_from: Generated<number>
     created_at: number
   }
   channels: {

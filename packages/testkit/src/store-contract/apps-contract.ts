@@ -1,3 +1,4 @@
+import { APP_DISABLED } from '@fanfare/core'
 import { expect, it } from '@jest/globals'
 import { eventually, type GetSubject } from './subject.ts'
 
@@ -23,6 +24,43 @@ export function appCases(get: GetSubject): void {
     const [app] = await store.apps.byIds([id])
     expect(app).toMatchObject({ settings: { maxRunningTasks: 7 }, clientSecretHash: 'ff' })
     expect(app?.settings.maxLabels).toBeUndefined()
+  })
+
+  it('ends the tokens of an app: each time above all that was given, and above itself', async () => {
+    const { store, make } = get()
+    const { id } = await make.app()
+    const from = async () => (await store.apps.byIds([id]))[0]?.tokensFrom
+    expect(await from()).toBeUndefined()
+    const before = Math.floor((await store.now()).getTime() / 1000)
+    await store.apps.endTokens(id)
+    const first = (await from()) ?? 0
+    expect(first).toBeGreaterThan(before)
+    expect(first).toBeLessThanOrEqual(Math.floor((await store.now()).getTime() / 1000) + 1)
+    await Promise.all(Array.from({ length: 5 }, () => store.apps.endTokens(id)))
+    expect(await from()).toBeGreaterThanOrEqual(first + 5)
+    await store.apps.update(id, { settings: { maxLabels: 1 } })
+    expect(await from()).toBeGreaterThanOrEqual(first + 5)
+    await store.apps.endTokens('0')
+  })
+
+  it('shows the channels of a disabled app as paused, and as they were once it is enabled', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const paused = await make.channel({ appId: channel.appId, pausedFor: 'credentials refused: x' })
+    const other = await make.channel()
+    const reasons = async () => {
+      const ids = [channel.id, paused.id, other.id, '0']
+      const [byIds, ofApp] = [await store.channels.byIds(ids), await store.channels.ofApp(channel.appId)]
+      expect(ofApp.map((one) => one.pausedFor)).toEqual(byIds.slice(0, 2).map((one) => one?.pausedFor))
+      return byIds.map((one) => one?.pausedFor)
+    }
+    await store.apps.update(channel.appId, { disabled: true })
+    expect((await store.apps.byIds([channel.appId]))[0]?.disabled).toBe(true)
+    expect(await reasons()).toEqual([APP_DISABLED, APP_DISABLED, undefined, undefined])
+    expect((await store.channels.update(channel.id, { limits: channel.limits }))?.pausedFor).toBe(APP_DISABLED)
+    await store.apps.update(channel.appId, { disabled: false })
+    expect(await reasons()).toEqual([undefined, 'credentials refused: x', undefined, undefined])
+    expect((await store.apps.byIds([channel.appId]))[0]?.disabled).toBeUndefined()
   })
 
   it('takes operators for plain text', async () => {
