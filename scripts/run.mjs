@@ -1,10 +1,11 @@
-/** `npm run bench|chaos|simulator|example -- …`: builds what changed, then runs one of our programs from dist. */
+/** `npm run bench|chaos|simulator|reseal|example -- …`: builds what changed, then runs one of our programs from dist. */
 import { build, checkNode, installDependencies, main, provideRedis } from './setup.mjs'
 
 const PROGRAMS = {
   bench: '../bench/dist/main.js',
   chaos: '../chaos/dist/main.js',
   simulator: '../apps/simulator/dist/main.js',
+  reseal: '../apps/worker/dist/reseal.js',
   example: '../examples/dist/simple.js',
 }
 

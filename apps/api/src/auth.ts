@@ -32,7 +32,8 @@ export function derivedKey(masterKey: Buffer, purpose: string): KeyObject {
 
 /** Signs and verifies app tokens; keeps verified ones, honouring expiry and revocation. */
 export class Tokens {
-  readonly #key: KeyObject
+  /** The first signs, all verify. */
+  readonly #keys: readonly KeyObject[]
   readonly #store: Pick<Store, 'tokens'>
   readonly #log: Log
   readonly #verified = new Map<string, Claims>()
@@ -40,8 +41,8 @@ export class Tokens {
   #since = new Date(0)
   #timer: NodeJS.Timeout | undefined
 
-  constructor(masterKey: Buffer, store: Pick<Store, 'tokens'>, log: Log) {
-    this.#key = derivedKey(masterKey, 'app tokens')
+  constructor(masterKeys: readonly Buffer[], store: Pick<Store, 'tokens'>, log: Log) {
+    this.#keys = masterKeys.map((key) => derivedKey(key, 'app tokens'))
     this.#store = store
     this.#log = log
   }
@@ -60,7 +61,7 @@ export class Tokens {
   /** `ttlSeconds` 0: the token never expires. `now` was read from the store before `app`, see `AppStore.endTokens`. */
   sign(app: App, ttlSeconds: number, now = new Date()): string {
     const iat = Math.max(Math.floor(now.getTime() / 1000), app.tokensFrom ?? 0)
-    return jwt.sign({ iat }, this.#key, {
+    return jwt.sign({ iat }, this.#keys[0] as KeyObject, {
       algorithm: 'HS256',
       issuer: ISSUER,
       audience: audienceOf(app),
@@ -88,12 +89,21 @@ export class Tokens {
   #check(token: string): Claims {
     if (token.length > MAX_TOKEN_LENGTH) throw new PushError('TOKEN_CORRUPT')
     try {
-      const payload = jwt.verify(token, this.#key, { algorithms: ['HS256'], issuer: ISSUER })
-      return claimsOf(payload)
+      return claimsOf(this.#verifiedBy(token, this.#keys))
     } catch (error) {
       if (error instanceof PushError) throw error
       if (error instanceof jwt.TokenExpiredError) throw new PushError('TOKEN_EXPIRED')
       throw new PushError('TOKEN_CORRUPT')
+    }
+  }
+
+  #verifiedBy(token: string, [key, ...others]: readonly KeyObject[]): string | jwt.JwtPayload {
+    try {
+      return jwt.verify(token, key as KeyObject, { algorithms: ['HS256'], issuer: ISSUER })
+    } catch (error) {
+      const isOfAnother = error instanceof jwt.JsonWebTokenError && error.message === 'invalid signature'
+      if (!isOfAnother || others.length === 0) throw error
+      return this.#verifiedBy(token, others)
     }
   }
 

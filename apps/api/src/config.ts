@@ -1,4 +1,4 @@
-import { readBytes, TASK_TTL_MS } from '@fanfare/core'
+import { readBytes, readMasterKeys, TASK_TTL_MS } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
 import { readNetworks } from './callers.ts'
 import type { SocketLimits } from './sockets.ts'
@@ -13,6 +13,8 @@ export type ApiConfig = SocketLimits & {
   redisMaxMemoryBytes?: number
   /** 32 bytes. Seals credentials; the token and fingerprint keys are derived from it. */
   masterKey: Buffer
+  /** Where keys are rotated: all of them, `masterKey` first. The others open and verify what they sealed and signed. */
+  masterKeys?: readonly Buffer[]
   /** Absent: every admin route refuses. */
   operatorToken?: string
   host: string
@@ -53,7 +55,7 @@ export function readConfig(env: Env = process.env): ApiConfig {
     storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? API_DEFAULTS.storeUrl,
     storeSync: oneOf('STORE_SYNC', env['STORE_SYNC'] ?? 'full', ['full', 'normal']),
     redisUrl: env['REDIS_URL'] ?? API_DEFAULTS.redisUrl,
-    masterKey: masterKeyOf(env['FANFARE_MASTER_KEY']),
+    ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
     host: env['HOST'] ?? API_DEFAULTS.host,
     port: wholeNumber('PORT', env['PORT'] ?? '8099', 0, 65_535),
     allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
@@ -98,13 +100,6 @@ function pick<K extends string>(env: Env, names: Record<K, string>): Partial<Rec
     if (value) found[key] = value
   }
   return found
-}
-
-function masterKeyOf(text: string | undefined): Buffer {
-  if (!text) throw new Error('FANFARE_MASTER_KEY is not set: it must be 32 bytes in base64 (openssl rand -base64 32)')
-  const key = Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error(`FANFARE_MASTER_KEY must be 32 bytes in base64, it has ${key.length}`)
-  return key
 }
 
 /** It opens every app, so it must not be one that can be guessed. */

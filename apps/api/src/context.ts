@@ -68,7 +68,8 @@ export type ApiContext = Parts & {
   apps: Cached<App>
   channels: Cached<Channel>
   shared: Shared
-  fingerprintKey: KeyObject
+  /** The first makes fingerprints, all recognise them. */
+  fingerprintKeys: readonly KeyObject[]
   inFlight: InFlight
   /** Requests of nobody proven that ask the store; they take no place of `inFlight`. */
   guests: InFlight
@@ -99,6 +100,7 @@ const STORE_DEADLINE_MS = 4000
 
 export function createContext(config: ApiConfig, parts: Parts): ApiContext {
   const { store } = parts
+  const masterKeys = config.masterKeys ?? [config.masterKey]
   const cache = { foundMs: CACHE_MS, missingMs: MISSING_MS, maxEntries: MAX_CACHED }
   const channels = new Cached({ ...cache, load: async (id: string) => (await store.channels.byIds([id]))[0] })
   return {
@@ -106,11 +108,11 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     ...judges(parts, channels),
     config,
     ids: new Ids((count) => store.takeIds(count)),
-    tokens: new Tokens(config.masterKey, store, parts.log),
+    tokens: new Tokens(masterKeys, store, parts.log),
     apps: new Cached({ ...cache, load: (name) => loadApp(store, name) }),
     channels,
     shared: sharedCalls(store, config.storeUrl.startsWith('mongodb') ? 4 : 1),
-    fingerprintKey: derivedKey(config.masterKey, 'idempotency fingerprints'),
+    fingerprintKeys: masterKeys.map((key) => derivedKey(key, 'idempotency fingerprints')),
     inFlight: new InFlight(config.maxInFlight),
     guests: new InFlight(MAX_GUESTS),
     sockets: parts.sockets ?? new Sockets(config),

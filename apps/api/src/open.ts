@@ -29,7 +29,10 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
   const log = given.log ?? openLog(config.logLevel)
   const store =
     given.store ??
-    own(await openStore(config.storeUrl, { masterKey: config.masterKey, sync: config.storeSync }), (it) => it.close())
+    own(
+      await openStore(config.storeUrl, { masterKey: config.masterKeys ?? config.masterKey, sync: config.storeSync }),
+      (it) => it.close(),
+    )
   const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const prover = given.prover ?? own(openProver(), (it) => it.close())

@@ -118,8 +118,7 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
   'PATCH /notifiers/:notifier': notifier({ disabled: true }),
   'DELETE /notifiers/:notifier': notifier(),
   'POST /notifiers/:notifier/resume': notifier(),
-  'GET /health/live': none,
-  'GET /health/ready': none,
+  ...{ 'GET /': none, 'GET /health/live': none, 'GET /health/ready': none },
 }
 
 let simulator: Simulator

@@ -52,7 +52,8 @@ export async function testApi(options: TestOptions = {}): Promise<TestApi> {
   const redis = options.redis ?? (await startRedis())
   const config = configOf(redis.url, { storeUrl: options.storeUrl ?? `sqlite:${dir}/test.db`, ...options.config })
   const counted = countWrites(
-    options.overrides?.store ?? (await openStore(config.storeUrl, { masterKey: config.masterKey, sync: 'normal' })),
+    options.overrides?.store ??
+      (await openStore(config.storeUrl, { masterKey: config.masterKeys ?? config.masterKey, sync: 'normal' })),
   )
   const api = await ApiService.create(config, { log: silent, ...options.overrides, store: counted.store })
   const end = async () => {

@@ -1,4 +1,4 @@
-import { readBytes } from '@fanfare/core'
+import { readBytes, readMasterKeys } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
 
 /** Everything a worker can be told from outside; read from the environment once and judged once. */
@@ -11,6 +11,8 @@ export type WorkerConfig = {
   redisMaxMemoryBytes?: number
   /** 32 bytes. Opens the sealed credentials. */
   masterKey: Buffer
+  /** Where keys are rotated: all of them, `masterKey` first. The others open and verify what they sealed and signed. */
+  masterKeys?: readonly Buffer[]
   /** Operators only: one base URL in place of every vendor's host (the simulator), a CA to trust, an SMTP host:port. */
   vendorUrl?: string
   vendorCa?: string
@@ -74,7 +76,7 @@ export function readConfig(env: Env = process.env): WorkerConfig {
     storeSync: syncOf(env['STORE_SYNC'] ?? 'full'),
     redisUrl: env['REDIS_URL'] ?? WORKER_DEFAULTS.redisUrl,
     ...memoryOf(env['FANFARE_REDIS_MAXMEMORY']),
-    masterKey: masterKeyOf(env['FANFARE_MASTER_KEY']),
+    ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
     allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
     logLevel: env['LOG_LEVEL'] ?? WORKER_DEFAULTS.logLevel,
     concurrency: numberOf('WORKER_CONCURRENCY', env, { least: 1, most: 2000, otherwise: WORKER_DEFAULTS.concurrency }),
@@ -94,13 +96,6 @@ function given<K extends string>(env: Env, names: Record<K, string>): Partial<Re
 function memoryOf(text: string | undefined): { redisMaxMemoryBytes?: number } {
   const redisMaxMemoryBytes = readBytes('FANFARE_REDIS_MAXMEMORY', text)
   return redisMaxMemoryBytes === undefined ? {} : { redisMaxMemoryBytes }
-}
-
-function masterKeyOf(text: string | undefined): Buffer {
-  if (!text) throw new Error('FANFARE_MASTER_KEY is not set: it must be 32 bytes in base64 (openssl rand -base64 32)')
-  const key = Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error(`FANFARE_MASTER_KEY must be 32 bytes in base64, it has ${key.length}`)
-  return key
 }
 
 function syncOf(text: string): 'full' | 'normal' {

@@ -78,7 +78,10 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
 /** JSON lines on stderr; stdout carries the ready line alone. */
 const openLog = (level: string): Log => pino({ level, base: { app: 'worker' } }, pino.destination(2))
 
-const sealing = ({ masterKey, storeSync }: WorkerConfig) => ({ masterKey, sync: storeSync })
+const sealing = ({ masterKey, masterKeys, storeSync }: WorkerConfig) => ({
+  masterKey: masterKeys ?? masterKey,
+  sync: storeSync,
+})
 
 type PushersUse = { store: Store; log: Log; guard: AddressGuard; prover: Prover }
 

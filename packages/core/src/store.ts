@@ -58,9 +58,17 @@ export interface ChannelStore {
   ): Promise<Channel | undefined>
   /** Removes the channel and its devices. */
   remove(id: string): Promise<boolean>
+  /**
+   * Seals credentials anew that another key than the first sealed: those of up to `limit` channels after `after`, in order
+   * of their ids. One that is changed meanwhile is left as it was changed. `failed`: no key opens them. May be repeated.
+   */
+  reseal(query: { after: string; limit: number }): Promise<Resealed>
   /** The opened credential; rejects with SealError where the row was tampered with or the key is another. */
   credential(id: string): Promise<string | undefined>
 }
+
+/** `next` is absent when there are no more channels. */
+export type Resealed = { resealed: number; failed: string[]; next?: string }
 
 export type Binding = Pick<Device, 'appId' | 'userId' | 'deviceId' | 'channelId' | 'token'> & { id: string }
 export type InvalidToken = { id: string; token: string; since?: Date }

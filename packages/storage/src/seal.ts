@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
 import { SealError } from '@fanfare/core'
 
 /**
@@ -22,12 +22,18 @@ export type Sealed = {
 /** Whose credential it is; part of the additional data. */
 export type SealScope = { appId: string; channelId: string }
 
-/** One key of 32 bytes, or several by their id, one of which seals what is new. */
-export type MasterKey = Buffer | { keys: Readonly<Record<string, Buffer>>; current: string }
+/**
+ * One key of 32 bytes; or a list, of which the first seals what is new and all open; or several by their id, one of which
+ * seals.
+ */
+export type MasterKey = Buffer | readonly Buffer[] | { keys: Readonly<Record<string, Buffer>>; current: string }
 
 const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const FIELD = 'credential'
+
+/** What a single key calls itself. A list names keys by what they are, so that each record says which one opens it. */
+const SINGLE = 'k1'
 
 /** Seals and opens credentials with the master key. Throws SealError for a key that is not 32 bytes long. */
 export class Sealer {
@@ -35,10 +41,15 @@ export class Sealer {
   readonly #current: string
 
   constructor(master: MasterKey) {
-    const { keys, current } = Buffer.isBuffer(master) ? { keys: { k1: master }, current: 'k1' } : master
+    const { keys, current } = named(master)
     for (const [kid, key] of Object.entries(keys)) this.#keys.set(kid, checkedKey(kid, key))
     if (!this.#keys.has(current)) throw new SealError(`there is no master key '${current}'`)
     this.#current = current
+  }
+
+  /** Whether the key that seals what is new sealed this. */
+  isCurrent(sealed: Sealed): boolean {
+    return sealed?.kid === this.#current
   }
 
   seal(text: string, scope: SealScope): Sealed {
@@ -65,13 +76,26 @@ export class Sealer {
     if (sealed?.v !== 1) throw new SealError('unknown version of a sealed credential')
     const aad = additionalData(scope, sealed.kid)
     try {
-      const wrapped = { ct: sealed.wrappedDek, nonce: sealed.dekNonce, tag: sealed.dekTag }
-      const dek = decrypt(this.#kek(sealed.kid), aad, wrapped)
-      return decrypt(dek, aad, sealed).toString('utf8')
+      return decrypt(this.#dek(sealed, aad), aad, sealed).toString('utf8')
     } catch (error) {
       if (error instanceof SealError) throw error
       throw new SealError(`the credential of channel ${scope.channelId} does not open`, { cause: error })
     }
+  }
+
+  #dek(sealed: Sealed, aad: Buffer): Buffer {
+    const wrapped = { ct: sealed.wrappedDek, nonce: sealed.dekNonce, tag: sealed.dekTag }
+    if (sealed.kid !== SINGLE || this.#keys.has(SINGLE)) return decrypt(this.#kek(sealed.kid), aad, wrapped)
+    // Sealed when there was one key: which of these it was the record does not say.
+    let failed: unknown
+    for (const key of this.#keys.values()) {
+      try {
+        return decrypt(key, aad, wrapped)
+      } catch (error) {
+        failed = error
+      }
+    }
+    throw failed
   }
 
   #kek(kid: string): Buffer {
@@ -80,6 +104,20 @@ export class Sealer {
     return key
   }
 }
+
+function named(master: MasterKey): { keys: Readonly<Record<string, Buffer>>; current: string } {
+  if (Buffer.isBuffer(master)) return { keys: { [kidOf(master)]: master, [SINGLE]: master }, current: SINGLE }
+  if (!isList(master)) return master
+  const [first] = master
+  if (!first) throw new SealError('there is no master key')
+  return { keys: Object.fromEntries(master.map((key) => [kidOf(key), key])), current: kidOf(first) }
+}
+
+const isList = (master: Exclude<MasterKey, Buffer>): master is readonly Buffer[] => Array.isArray(master)
+
+/** A name that says nothing of the key but which one it is. */
+const kidOf = (key: Buffer): string => `k${hash('sha256', Buffer.concat([KID, key])).slice(0, 16)}`
+const KID = Buffer.from('fanfare master key id|')
 
 type Box = { ct: string; nonce: string; tag: string }
 
@@ -111,4 +149,15 @@ function bytes(text: string): Buffer {
 function checkedKey(kid: string, key: Buffer): Buffer {
   if (key.length !== KEY_BYTES) throw new SealError(`master key '${kid}' has ${key.length} bytes instead of 32`)
   return key
+}
+
+/** The credential sealed anew, undefined where it need not be, 'failed' where it does not open. */
+export function resealed(sealer: Sealer, scope: SealScope, read: () => Sealed): Sealed | 'failed' | undefined {
+  try {
+    const sealed = read()
+    return sealer.isCurrent(sealed) ? undefined : sealer.seal(sealer.open(sealed, scope), scope)
+  } catch (error) {
+    if (error instanceof SealError) return 'failed'
+    throw error
+  }
 }

@@ -28,7 +28,7 @@ export async function pushSync(
     ...(idempotency && { idempotency }),
   }
   const done = await pushNow(ctx, push)
-  if ('taken' in done) return again(ctx, call, { taken: done.taken, item, fingerprint: idempotency?.fingerprint ?? '' })
+  if ('taken' in done) return again(ctx, call, { taken: done.taken, item, isOf: idempotency?.isOf ?? (() => false) })
   const answer = sent(call, done.taskId, done.results.map(item))
   if (idempotency) await keep(ctx, call, idempotency.key, answer)
   if (ctx.at) await ctx.at('before-answer')
@@ -50,12 +50,12 @@ async function keep(ctx: ApiContext, call: TenantCall, key: string, answer: Answ
 async function again(
   ctx: ApiContext,
   call: TenantCall,
-  first: { taken: Taken; item: Item; fingerprint: string },
+  first: { taken: Taken; item: Item; isOf: (fingerprint: string) => boolean },
 ): Promise<Answer> {
-  const { taken, item, fingerprint } = first
-  if (taken.answer || taken.fingerprint !== fingerprint) return replay({ key: '', fingerprint }, taken)
+  const { taken, item, isOf } = first
+  if (taken.answer || !isOf(taken.fingerprint)) return replay({ isOf }, taken)
   const [task] = await ctx.store.tasks.byIds([taken.taskId])
-  if (!task || Date.now() - task.createdAt.getTime() < LEASE_MS) return replay({ key: '', fingerprint }, taken)
+  if (!task || Date.now() - task.createdAt.getTime() < LEASE_MS) return replay({ isOf }, taken)
   const answer = sent(call, task.id, (await resultsOf(ctx, task)).map(item))
   return replayed({ status: 200, body: answer.body }, task.id)
 }

@@ -1,6 +1,6 @@
-import { APP_DISABLED, type Channel, type ChannelStore } from '@fanfare/core'
+import { APP_DISABLED, type Channel, type ChannelStore, type Resealed } from '@fanfare/core'
 import { trusted } from 'mongoose'
-import type { Sealer } from '../seal.ts'
+import { resealed, type Sealed, type Sealer } from '../seal.ts'
 import type { Db } from './connect.ts'
 import { isDuplicate } from './errors.ts'
 import { byIdsInOrder, rawOf } from './rows.ts'
@@ -34,11 +34,35 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
       await db.devices.deleteMany({ channelId: Number(id) })
       return deletedCount > 0
     },
+    reseal: (query) => reseal(db, sealer, query),
     async credential(id) {
       const row = await db.channels.findOne({ _id: Number(id) }, { appId: 1, credential: 1 }).lean()
       return row ? sealer.open(row.credential, { appId: String(row.appId), channelId: id }) : undefined
     },
   }
+}
+
+async function reseal(db: Db, sealer: Sealer, query: { after: string; limit: number }): Promise<Resealed> {
+  const rows = await db.channels
+    .find({ _id: trusted({ $gt: Number(query.after) }) }, { appId: 1, credential: 1 })
+    .sort({ _id: 1 })
+    .limit(query.limit)
+    .lean()
+  const failed: string[] = []
+  let count = 0
+  for (const { _id, appId, credential } of rows) {
+    const after = resealed(sealer, { appId: String(appId), channelId: String(_id) }, () => credential)
+    if (after === 'failed') failed.push(String(_id))
+    else if (after) count += await putSealed(db, _id, { before: credential, after })
+  }
+  const last = rows.at(-1)
+  return { resealed: count, failed, ...(rows.length === query.limit && last && { next: String(last._id) }) }
+}
+
+/** Only where it is still the same: no two sealings share a wrapped key. */
+async function putSealed(db: Db, id: number, { before, after }: { before: Sealed; after: Sealed }): Promise<number> {
+  const asRead = { _id: id, 'credential.wrappedDek': { $eq: before.wrappedDek } }
+  return (await db.channels.updateOne(asRead, { $set: { credential: after } })).matchedCount
 }
 
 /** Channels of a disabled app are paused. */

@@ -4,9 +4,10 @@ import {
   type ChannelStore,
   type NewChannel,
   type PlatformName,
+  type Resealed,
   SealError,
 } from '@fanfare/core'
-import type { Sealed, Sealer } from '../seal.ts'
+import { resealed, type Sealed, type Sealer } from '../seal.ts'
 import type { Db } from './db.ts'
 import { toKey } from './db.ts'
 import type { Tables } from './tables.ts'
@@ -58,6 +59,7 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
       }),
     remove: (id) => remove(db, id),
     credential: (id) => db.read(() => credential(db, sealer, id)),
+    reseal: (query) => reseal(db, sealer, query),
   }
 }
 
@@ -113,6 +115,28 @@ function credential(db: Db, sealer: Sealer, id: string): string | undefined {
   const row = db.query(query)[0]
   if (!row) return undefined
   return sealer.open(parsed(row.sealed), { appId: String(row.app), channelId: String(row.id) })
+}
+
+type SealedRow = [id: number, app: number, sealed: string]
+const SEALED = `
+  select json_group_array(json_array(id, app, sealed)) from (
+    select id, app, sealed from channels where id > ? order by id limit ?)`
+const PUT_SEALED = 'update channels set sealed = ?3 where id = ?1 and sealed = ?2'
+
+async function reseal(db: Db, sealer: Sealer, query: { after: string; limit: number }): Promise<Resealed> {
+  const rows = await db.read(() => db.json<SealedRow[]>(SEALED, [toKey(query.after), query.limit]))
+  rows.sort((one, other) => one[0] - other[0])
+  const failed: string[] = []
+  const changes: [id: number, before: string, after: string][] = []
+  for (const [id, app, before] of rows) {
+    const scope = { appId: String(app), channelId: String(id) }
+    const after = resealed(sealer, scope, () => parsed(before))
+    if (after === 'failed') failed.push(scope.channelId)
+    else if (after) changes.push([id, before, JSON.stringify(after)])
+  }
+  const changed = await db.write(() => changes.reduce((sum, change) => sum + db.run(PUT_SEALED, change), 0))
+  const last = rows.at(-1)
+  return { resealed: changed, failed, ...(rows.length === query.limit && last && { next: String(last[0]) }) }
 }
 
 function parsed(text: string): Sealed {

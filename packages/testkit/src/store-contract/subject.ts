@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Chunk, ChunkRef, Store } from '@fanfare/core'
+import type { MasterKey } from '@fanfare/storage'
 import type { Make } from '../make.ts'
 
 export type OpenedStore = {
   store: Store
   /** Opens the same store once more, as another process would. Absent where there is none (`:memory:`). */
-  reopen?: (masterKey?: Buffer) => Promise<Store>
+  reopen?: (masterKey?: MasterKey) => Promise<Store>
   /** With these another process can open it; absent where none can. */
   url?: string
   masterKey?: Buffer
