@@ -1,3 +1,4 @@
+import { apnsToken } from '@fanfare/simulator'
 import { readSample } from '@fanfare/testkit'
 import type { Lab, VendorCase } from './lab.ts'
 
@@ -41,6 +42,42 @@ export const rubbish: VendorCase = {
     const counts = await tenant.counts(await tenant.push(0, FUZZ, { onUnknown: 'drop' }))
     const crashed = workerPids(lab).join() !== pids.join() || !lab.fleet.workers.every((worker) => worker.running)
     return { held: counts.ERROR === FUZZ && !crashed, unknown: counts.ERROR, crashed }
+  },
+}
+
+/** What a vendor may call its reason: names of prototypes, half characters, NUL, operators of a store, 64 KB. */
+const REASONS = ['constructor', '__proto__', 'toString', '\ud800lone', 'nul\0', '$where.a.b', 'x'.repeat(64_000)]
+const PER_REASON = 10
+
+/** T60 as well: answers that are valid, and whose reasons are not. The ledger is shared with whoever pushes beside. */
+export const oddReasons: VendorCase = {
+  name: 'T60-reasons',
+  promise: 'no reason of a vendor repeats a push: neither of its own app nor of another beside it',
+  async run(lab) {
+    const users = REASONS.length * PER_REASON
+    const hostile = await lab.tenant('odd', { platform: 'apns', users, tokenOf: (index) => apnsToken('odd', index) })
+    const beside = await lab.tenant('beside', { platform: 'xiaomi', users: 10 * users })
+    const [failed, sent] = [[] as string[], [] as string[]]
+    for (const [index, code] of REASONS.entries()) {
+      await lab.simulator.setFaults({ vendor: 'apns', kind: 'code', code })
+      const from = index * PER_REASON
+      const pushes = [hostile.push(from, from + PER_REASON), beside.push(10 * from, 10 * (from + PER_REASON))] as const
+      failed.push(...(await pushes[0]))
+      sent.push(...(await pushes[1]))
+      await hostile.counts(failed)
+    }
+    await lab.simulator.clearFaults({ vendor: 'apns' })
+    const [theirs, mine] = [await hostile.counts(failed), await beside.counts(sent)]
+    const arrivals = (await lab.simulator.counts('apns')).arrivals
+    const { unique, duplicates } = await beside.delivered()
+    const all = theirs.FAIL === users && arrivals === users && mine.ASYNC_SUCCESS === 10 * users
+    return {
+      held: all && unique === 10 * users && duplicates === 0,
+      refused: theirs.FAIL,
+      arrivals,
+      unique,
+      duplicates,
+    }
   },
 }
 

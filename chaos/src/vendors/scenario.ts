@@ -18,7 +18,7 @@ import { PROMISE_53, PROMISE_61, unreachable, untrusted } from './connect.ts'
 import { allGone, revoked, tokenEndpoint } from './credentials.ts'
 import { foreignCa } from './foreign-ca.ts'
 import { goaway } from './goaway.ts'
-import { endlessAnswers, rubbish } from './hostile.ts'
+import { endlessAnswers, oddReasons, rubbish } from './hostile.ts'
 import { type CaseResult, Lab, type VendorCase } from './lab.ts'
 import { serverErrors } from './server-errors.ts'
 import { TcpProxy } from './tcp-proxy.ts'
@@ -37,7 +37,7 @@ export const vendors: Scenario = {
 
 /** These watch times, memory or calls of the whole fleet, so nothing may run beside them. */
 const ALONE: readonly VendorCase[] = [tokenEndpoint, throttling, endlessAnswers]
-const TOGETHER: readonly VendorCase[] = [serverErrors, lostAnswers, goaway, revoked, allGone, rubbish]
+const TOGETHER: readonly VendorCase[] = [serverErrors, lostAnswers, goaway, revoked, allGone, rubbish, oddReasons]
 
 type Ran = CaseResult & { name: string }
 
