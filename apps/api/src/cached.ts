@@ -5,11 +5,15 @@ export type CachedOptions<V> = {
   missingMs: number
   maxEntries: number
 }
-type Entry<V> = { value: V | undefined; until: number }
+type Entry<V> = { value: V; until: number }
 
-/** A small cache in front of the store: bounded, short-lived, one question at a time per key. */
+/**
+ * A small cache in front of the store: bounded, short-lived, one question at a time per key. What is missing is bounded
+ * for itself: names that somebody made up push out no name that exists.
+ */
 export class Cached<V> {
-  readonly #entries = new Map<string, Entry<V>>()
+  readonly #found = new Map<string, Entry<V>>()
+  readonly #missing = new Map<string, Entry<undefined>>()
   readonly #loading = new Map<string, Promise<V | undefined>>()
   readonly #options: CachedOptions<V>
 
@@ -19,13 +23,14 @@ export class Cached<V> {
 
   /** At once where it is known, else when the store has answered. */
   get(key: string): V | undefined | Promise<V | undefined> {
-    const entry = this.#entries.get(key)
+    const entry = this.#found.get(key) ?? this.#missing.get(key)
     if (entry && entry.until > Date.now()) return entry.value
     return this.#loading.get(key) ?? this.#load(key)
   }
 
   drop(key: string): void {
-    this.#entries.delete(key)
+    this.#found.delete(key)
+    this.#missing.delete(key)
     this.#loading.delete(key)
   }
 
@@ -45,12 +50,17 @@ export class Cached<V> {
   }
 
   #keep(key: string, value: V | undefined): void {
-    this.#loading.delete(key)
-    this.#entries.delete(key)
-    const { foundMs, missingMs, maxEntries } = this.#options
-    this.#entries.set(key, { value, until: Date.now() + (value === undefined ? missingMs : foundMs) })
-    if (this.#entries.size <= maxEntries) return
-    const oldest = this.#entries.keys().next()
-    if (!oldest.done) this.#entries.delete(oldest.value)
+    const { foundMs, missingMs } = this.#options
+    this.drop(key)
+    if (value === undefined) this.#put(this.#missing, key, { value, until: Date.now() + missingMs })
+    else this.#put(this.#found, key, { value, until: Date.now() + foundMs })
+  }
+
+  /** The oldest goes: what is in use is loaded, and so put here, every little while. */
+  #put<E>(entries: Map<string, E>, key: string, entry: E): void {
+    entries.set(key, entry)
+    if (entries.size <= this.#options.maxEntries) return
+    const oldest = entries.keys().next()
+    if (!oldest.done) entries.delete(oldest.value)
   }
 }

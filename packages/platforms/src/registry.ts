@@ -78,10 +78,15 @@ export type PushersOptions = {
   log?: Log | undefined
   /** A pusher unused for this long is closed. */
   idleMs?: number
+  /** Beyond so many, those that rest are closed sooner: each may hold connections. */
+  mostKept?: number
 }
 
 const UNOPENED = 'the channel cannot be opened'
 const IDLE_MS = 10 * 60_000
+const MOST_KEPT = 1000
+/** Who got a pusher hands it a push within this: one that rests for longer is in nobody's hands. */
+const REST_MS = 1000
 /** A channel that cannot be opened is written of in the log at most so often. */
 const TELL_EVERY_MS = 60_000
 
@@ -99,6 +104,8 @@ class KeptPushers implements Pushers {
   readonly #openings: Openings | undefined
   readonly #timer: NodeJS.Timeout
   readonly #idleMs: number
+  readonly #mostKept: number
+  #lookAt: number
 
   constructor(options: PushersOptions) {
     this.#options = options
@@ -110,7 +117,9 @@ class KeptPushers implements Pushers {
     this.#prover = options.prover ?? openProver()
     this.#openings = options.lease && new Openings(options.lease)
     this.#idleMs = options.idleMs ?? IDLE_MS
-    this.#timer = setInterval(() => this.#dropIdle(), Math.max(10, this.#idleMs / 10))
+    this.#mostKept = options.mostKept ?? MOST_KEPT
+    this.#lookAt = this.#mostKept
+    this.#timer = setInterval(() => this.#dropIdle(this.#idleMs), Math.max(10, this.#idleMs / 10))
     this.#timer.unref()
   }
 
@@ -120,6 +129,7 @@ class KeptPushers implements Pushers {
     if (kept && kept.updatedAt >= channel.updatedAt) return kept.opened()
     const opened = new KeptPusher(channel.updatedAt, () => this.#open(channel))
     this.#kept.set(channel.id, opened)
+    if (this.#kept.size > this.#lookAt) this.#dropResting()
     try {
       return await opened.opened()
     } catch (error) {
@@ -199,8 +209,14 @@ class KeptPushers implements Pushers {
     )
   }
 
-  #dropIdle(): void {
-    const before = Date.now() - this.#idleMs
+  /** The next look is due when a tenth more came, so that many in use cost no look for each new one. */
+  #dropResting(): void {
+    this.#dropIdle(REST_MS)
+    this.#lookAt = Math.max(this.#mostKept, Math.ceil(this.#kept.size * 1.1))
+  }
+
+  #dropIdle(ms: number): void {
+    const before = Date.now() - ms
     for (const [channelId, kept] of this.#kept) if (kept.idleSince < before) this.drop(channelId)
   }
 }

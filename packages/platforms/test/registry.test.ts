@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, ChannelError, type Pushers } from '@fanfare/core'
 import { type Simulator, startSimulator } from '@fanfare/simulator'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { openPushers, VERDICTS } from '../src/index.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { openPushers, type PushersOptions, VERDICTS } from '../src/index.ts'
 import { batchOf, channelOf, credentialOf, never } from './lab.ts'
 
 let simulator: Simulator
@@ -12,7 +13,7 @@ afterAll(() => simulator.close())
 beforeEach(() => simulator.reset())
 
 /** Counts how often a channel was opened: each opening reads its credential. */
-function pushersWith(credential: (channelId: string) => string | undefined, idleMs?: number) {
+function pushersWith(credential: (channelId: string) => string | undefined, more: Partial<PushersOptions> = {}) {
   let opened = 0
   const pushers = openPushers({
     credentialOf: (channelId) => {
@@ -21,7 +22,7 @@ function pushersWith(credential: (channelId: string) => string | undefined, idle
     },
     vendorUrl: simulator.url,
     ca: simulator.caPem,
-    ...(idleMs === undefined ? {} : { idleMs }),
+    ...more,
   })
   return { pushers, opened: () => opened }
 }
@@ -53,6 +54,26 @@ describe('open pushers', () => {
     await pushers.close()
   })
 
+  it('beyond their bound are closed where they rest, and never while a push is under way', async () => {
+    const { pushers, opened } = pushersWith(() => credentialOf('fcm'), { mostKept: 4 })
+    const busy = channelOf('fcm')
+    const pending = push(pushers, busy, 'slow-1500-busy')
+    while (simulator.journal.counts().arrivals === 0) await sleep(5)
+    const resting = Array.from({ length: 4 }, () => channelOf('fcm'))
+    for (const channel of resting) await push(pushers, channel)
+    expect(opened()).toBe(5)
+    const now = Date.now()
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => now + 2000)
+    for (let more = 0; more < 2; more++) await push(pushers, channelOf('fcm'))
+    await push(pushers, busy)
+    expect(opened()).toBe(7)
+    expect(await pending).toMatchObject([{ outcome: 'sent' }])
+    for (const channel of resting) await push(pushers, channel)
+    expect(opened()).toBe(11)
+    clock.mockRestore()
+    await pushers.close()
+  })
+
   it('finish what is under way when dropped, and take no more', async () => {
     const { pushers } = pushersWith(() => credentialOf('fcm'))
     const channel = channelOf('fcm')
@@ -66,7 +87,7 @@ describe('open pushers', () => {
   })
 
   it('are closed when idle, not while they push', async () => {
-    const { pushers, opened } = pushersWith(() => credentialOf('fcm'), 150)
+    const { pushers, opened } = pushersWith(() => credentialOf('fcm'), { idleMs: 150 })
     const channel = channelOf('fcm')
     const pusher = await pushers.for(channel)
     expect(await pusher.push(batchOf(['slow-600-a']), never)).toMatchObject([{ outcome: 'sent' }])

@@ -9,6 +9,7 @@ import {
   type JobQueues,
   jobIdOf,
   openJobs,
+  openTaskRate,
 } from '@fanfare/queue'
 import { freePort, type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
@@ -243,5 +244,25 @@ describe('a job that fails', () => {
     await until('it is logged', () => lines.length > 0)
     expect(lines[0]).toMatchObject({ text: 'job failed', queue: 'plan', error: 'Error: no plan', job: { task: '77' } })
     await plans.close(2000)
+  })
+})
+
+describe("a task's own rate", () => {
+  it('is kept until the next may go, also where that is hours away', async () => {
+    const rate = openTaskRate(redis.url)
+    const answers = () =>
+      rate.take('0', 1, 1).then(
+        () => true,
+        () => false,
+      )
+    await until('Redis answers', answers)
+    expect(await rate.take('1', 0.0001, 1)).toBe(0)
+    expect(await rate.take('1', 0.0001, 1)).toBeGreaterThan(9_900_000)
+    const client = new Redis(redis.url)
+    expect(await client.pttl('{fanfare:rate}:1')).toBeGreaterThan(9_900_000)
+    expect(await rate.take('2', 1000, 10)).toBe(0)
+    expect(await client.pttl('{fanfare:rate}:2')).toBeLessThan(60_000)
+    client.disconnect()
+    rate.close()
   })
 })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { Batcher, type Channel, type Limiter, type Log, type Permit, type PermitAsk } from '@fanfare/core'
+import { Batcher, type Channel, IdleMap, type Limiter, type Log, type Permit, type PermitAsk } from '@fanfare/core'
 import type { Redis } from 'ioredis'
 import { type Account, accountFor } from './account.ts'
 import { callOf, type Work } from './call.ts'
@@ -49,7 +49,7 @@ class RedisLimiter implements Limiter {
   readonly #reports = new Reports()
   readonly #loss: LossWatch
   /** Until when a vendor without a limit asked this process to stay away, by account. */
-  readonly #stopped = new Map<string, number>()
+  readonly #stopped = new IdleMap<number>((until) => until <= performance.now())
   #calls = 0
   #reportTimer: NodeJS.Timeout | undefined
   #closed = false

@@ -7,11 +7,15 @@ export type LossOptions = {
   look(): Promise<unknown>
   /** Keeps the accounts empty for one window of theirs. */
   hold(accounts: readonly Account[]): void
+  /** Accounts remembered at most. */
+  most?: number
 }
 
 /** After a loss the script keeps every account empty for this long; longer windows need who remembers them. */
 const HELD_BY_SCRIPT_MS = 1000
 const LOOK_EVERY_MS = 300
+/** Tenants may make accounts with windows of a day: beyond so many the one used longest ago is left to the script. */
+const MOST = 10_000
 
 /**
  * Notices that Redis lost its memory (FLUSHALL, restart, another server): the epoch in the answers has changed. The
@@ -31,7 +35,9 @@ export class LossWatch {
 
   used(of: Account): void {
     if (of.limits.perMs <= HELD_BY_SCRIPT_MS || this.#closed) return
+    this.#used.delete(of.key)
     this.#used.set(of.key, { of, usedAt: performance.now() })
+    if (this.#used.size > (this.#options.most ?? MOST)) this.#dropOldest()
     this.#lookAgain()
   }
 
@@ -44,6 +50,12 @@ export class LossWatch {
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
+  }
+
+  /** The first: whatever is used moves to the end. */
+  #dropOldest(): void {
+    const oldest = this.#used.keys().next()
+    if (!oldest.done) this.#used.delete(oldest.value)
   }
 
   #recent(): Account[] {
