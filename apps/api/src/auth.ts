@@ -20,6 +20,8 @@ const MAX_TOKEN_LENGTH = 2048
 const REVOCATIONS_EVERY_MS = 1500
 /** Asked again for this long before the newest known one, for writes that were under way then. */
 const OVERLAP_MS = 10_000
+/** Revoked tokens of one app that are remembered until they expire; who needs more has all of them ended. */
+const MOST_REVOKED = 10_000
 
 /** `issuedAt`: seconds since 1970, as `iat`. */
 export type Claims = { appId: string; audience: string; jti: string; issuedAt: number; expiresAtMs: number }
@@ -37,7 +39,8 @@ export class Tokens {
   readonly #store: Pick<Store, 'tokens'>
   readonly #log: Log
   readonly #verified = new Map<string, Claims>()
-  readonly #revoked = new Set<string>()
+  /** Until when each would have lived. */
+  readonly #revoked = new Map<string, number>()
   #since = new Date(0)
   #timer: NodeJS.Timeout | undefined
 
@@ -82,8 +85,12 @@ export class Tokens {
   }
 
   async revoke(claims: Claims): Promise<void> {
-    await this.#store.tokens.revoke(claims.jti, new Date(claims.expiresAtMs))
-    this.#revoked.add(claims.jti)
+    const of = { appId: claims.appId, most: MOST_REVOKED }
+    if (!(await this.#store.tokens.revoke(claims.jti, new Date(claims.expiresAtMs), of))) {
+      const detail = `${MOST_REVOKED} tokens are revoked, the operator can end all tokens of the app`
+      throw new PushError('LIMIT', { detail })
+    }
+    this.#revoked.set(claims.jti, claims.expiresAtMs)
   }
 
   #check(token: string): Claims {
@@ -119,11 +126,13 @@ export class Tokens {
   async #poll(): Promise<void> {
     const found = await this.#store.tokens.revokedSince(this.#since)
     let newest = this.#since.getTime()
-    for (const { jti, at } of found) {
-      this.#revoked.add(jti)
+    for (const { jti, at, expiresAt } of found) {
+      this.#revoked.set(jti, expiresAt.getTime())
       newest = Math.max(newest, at.getTime() - OVERLAP_MS)
     }
     this.#since = new Date(newest)
+    const now = Date.now()
+    for (const [jti, until] of this.#revoked) if (until < now) this.#revoked.delete(jti)
   }
 
   async #pollQuietly(): Promise<void> {

@@ -132,9 +132,10 @@ export interface LabelStore {
   members(labelId: string, limit: number, cursor?: string): Promise<{ members: LabelMember[]; cursor?: string }>
 }
 
-/** Revoked bearer tokens by their id (jti); kept until they would have expired. */
+/** Revoked bearer tokens by their id (jti); kept until they would have expired, or until all of their app have ended. */
 export interface TokenStore {
-  revoke(jti: string, expiresAt: Date): Promise<void>
+  /** False, and nothing is kept, where `of.most` of this app are kept already. */
+  revoke(jti: string, expiresAt: Date, of?: { appId: string; most: number }): Promise<boolean>
   /** Those revoked since; called by every process each few seconds. */
-  revokedSince(since: Date): Promise<{ jti: string; at: Date }[]>
+  revokedSince(since: Date): Promise<{ jti: string; at: Date; expiresAt: Date }[]>
 }

@@ -39,8 +39,9 @@ async function endTokens(db: Db, id: number): Promise<void> {
     const now = Math.floor((await db.clock.exact()).getTime() / 1000)
     const tokensFrom = Math.max(row.tokensFrom ?? 0, now) + 1
     const asRead = { _id: id, tokensFrom: { $eq: row.tokensFrom ?? null } } as never
-    if ((await rawOf(db.apps).updateOne(asRead, { $set: { tokensFrom } })).matchedCount > 0) return
+    if ((await rawOf(db.apps).updateOne(asRead, { $set: { tokensFrom } })).matchedCount > 0) break
   }
+  await db.revoked.deleteMany({ appId: id })
 }
 
 function toApp({ _id, settings, disabled, ...rest }: AppDoc): App {

@@ -20,6 +20,8 @@ export const MIGRATIONS: readonly Migration[] = [
   () => Promise.resolve(),
   // To 3: apps may be `disabled` and have `tokensFrom`. Absent means no; a program that does not look must stay away.
   () => Promise.resolve(),
+  // To 4: revoked tokens have the `appId` of their app, so that it can have so many only. Older ones count for none.
+  () => Promise.resolve(),
 ]
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */

@@ -149,7 +149,7 @@ export type ChunkFlags = {
 }
 export type CounterDoc = { _id: string; next: number }
 export type LeaseDoc = { _id: string; holder: string; until: Date }
-export type RevokedDoc = { _id: string; at: Date; expiresAt: Date }
+export type RevokedDoc = { _id: string; at: Date; expiresAt: Date; appId?: number }
 /** One document: which of the migrations this database has had. */
 export type SchemaDoc = { _id: string; version: number }
 
@@ -247,7 +247,8 @@ const chunks = new Schema(
 
 const counters = new Schema({ _id: String, next: count }, OPTIONS)
 const leases = new Schema({ _id: String, holder: String, until: Date }, OPTIONS)
-const revoked = new Schema({ _id: String, at: Date, expiresAt: instant }, OPTIONS)
+const revoked = new Schema({ _id: String, at: Date, expiresAt: instant, appId: Number }, OPTIONS)
+  .index({ appId: 1 })
   .index({ at: 1 })
   .index({ expiresAt: 1 }, { expireAfterSeconds: 0 })
 const schema = new Schema({ _id: String, version: count }, OPTIONS)

@@ -43,6 +43,7 @@ export function appStore(db: Db): AppStore {
     endTokens: (id) =>
       db.write(() => {
         db.run(END_TOKENS, [toKey(id), Math.floor(db.now() / 1000)])
+        db.run('delete from revoked where app = ?', [toKey(id)])
       }),
   }
 }

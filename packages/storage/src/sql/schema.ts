@@ -65,6 +65,10 @@ create index chunks_window on chunks (channel) where lane = 2 and state between 
 alter table apps add column disabled integer not null default 0;
 alter table apps add column tokens_from integer not null default 0;
 `,
+  `
+alter table revoked add column app integer;
+create index revoked_app on revoked (app);
+`,
 ]
 
 /** Makes or upgrades the tables. Several processes may do it at once: one does, under the write lock. */

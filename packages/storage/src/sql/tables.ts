@@ -49,5 +49,5 @@ export type Tables = {
   }
   leases: { name: string; holder: string; until: number }
   counters: { name: string; value: number }
-  revoked: { jti: string; expires_at: number; at: number }
+  revoked: { jti: string; expires_at: number; at: number; app: number | null }
 }

@@ -43,6 +43,28 @@ export function appCases(get: GetSubject): void {
     await store.apps.endTokens('0')
   })
 
+  it('keeps so many revoked tokens of an app and no more, until all of its tokens end', async () => {
+    const { store, make } = get()
+    const [mine, other] = [(await make.app()).id, (await make.app()).id]
+    const until = new Date(Date.now() + 3600_000)
+    const revoke = (jti: string, appId = mine) => store.tokens.revoke(`${mine} ${jti}`, until, { appId, most: 2 })
+    expect([await revoke('a'), await revoke('b'), await revoke('c'), await revoke('b')]).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ])
+    expect(await revoke('d', other)).toBe(true)
+    const kept = async () => {
+      const found = await store.tokens.revokedSince(new Date(0))
+      return found.filter(({ jti }) => jti.startsWith(`${mine} `)).map(({ jti, expiresAt }) => [jti.at(-1), expiresAt])
+    }
+    expect((await kept()).sort()).toEqual(['a', 'b', 'd'].map((jti) => [jti, until]))
+    await store.apps.endTokens(mine)
+    expect(await kept()).toEqual([['d', until]])
+    expect(await revoke('c')).toBe(true)
+  })
+
   it('shows the channels of a disabled app as paused, and as they were once it is enabled', async () => {
     const { store, make } = get()
     const channel = await make.channel()
