@@ -7,7 +7,14 @@ const CHAOS = join(import.meta.dirname, '../chaos/dist/main.js')
 type Printed = {
   lost: number
   refused: number
-  attacks: { name: string; lost: number; refused: number; duplicates: number; attacker: Record<string, number> }[]
+  attacks: {
+    name: string
+    lost: number
+    refused: number
+    duplicates: number
+    attacker: Record<string, number>
+    harm?: string
+  }[]
 }
 
 /** Runs the isolation suite; answers what it printed. */
@@ -29,5 +36,12 @@ describe('the isolation suite', () => {
     expect(sums).toMatchObject({ lost: 0, refused: 0 })
     expect(attacks).toMatchObject([{ name: 'labels', lost: 0, refused: 0, duplicates: 0 }])
     expect(attacks[0]?.attacker['200']).toBeGreaterThan(0)
+  }, 120_000)
+
+  it('sees what an attack does where its cure is switched off by an entry', async () => {
+    const held = await tenants('--only', 'internal-addresses')
+    expect(held.attacks[0]?.harm).toBeUndefined()
+    const hurt = await tenants('--without', 'internal-addresses', '--expect-loss')
+    expect(hurt.attacks[0]?.harm).toMatch(/connections to an address inside$/)
   }, 120_000)
 })

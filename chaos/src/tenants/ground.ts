@@ -1,3 +1,4 @@
+import type { Channel } from '@fanfare/core'
 import type { SimulatorClient } from '@fanfare/simulator'
 import {
   type Fleet,
@@ -7,12 +8,16 @@ import {
   type HttpCall,
   HttpClient,
   seedDevices,
+  sleep,
 } from '@fanfare/testkit'
 
 export type AttackerOptions = {
   /** The operator trusts it with many tasks, as a big sender. */
   lifted?: boolean
 }
+
+/** Fifty requests a second on each line. */
+const EVERY_MS = 20
 
 /** Where an attack takes place: a fleet, the simulator, and the attacker's apps. */
 export class Ground {
@@ -38,11 +43,14 @@ export class Ground {
     return attacker
   }
 
-  /** Repeats `once` in so many lines at a time until the attack is over; what fails is the attacker's business. */
-  async flood(lines: number, once: (number: number) => Promise<unknown>): Promise<void> {
+  /**
+   * Repeats `once` in so many lines at a time until the attack is over, each line at most every `EVERY_MS`: what is
+   * measured is how a service is shared, not how much a machine can do. What fails is the attacker's business.
+   */
+  async flood(lines: number, once: (number: number) => Promise<unknown>, everyMs = EVERY_MS): Promise<void> {
     let next = 0
     const line = async () => {
-      while (!this.signal.aborted) await once(next++).catch(() => undefined)
+      while (!this.signal.aborted) await Promise.all([once(next++).catch(() => undefined), sleep(everyMs)])
     }
     await Promise.all(Array.from({ length: lines }, line))
   }
@@ -109,6 +117,11 @@ export class Attacker {
       ...{ channelId, count, from, tokenOf },
     })
     return channelId
+  }
+
+  async channels(): Promise<Channel[]> {
+    const store = await this.app.fleet.openStore()
+    return store.channels.ofApp(await this.app.appId())
   }
 
   /** One user and device on each of the channels. */

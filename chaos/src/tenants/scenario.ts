@@ -96,6 +96,8 @@ async function runAttack(attack: Attack, options: Options): Promise<AttackFigure
   let victim: Victim | undefined
   try {
     await simulator.setMode({ bodies: false })
+    // Apple knows whose key it is; the simulator would hold an attacker's tokens against the victim's team.
+    await simulator.settings({ apnsTokenUpdateSeconds: 0 })
     victim = await Victim.create(fleet, simulator)
     const strike = await attack.prepare(ground)
     const duringMs = numberOf(options, 'seconds') * 1000

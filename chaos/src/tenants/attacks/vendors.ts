@@ -4,7 +4,7 @@ import type { Attack } from '../attack.ts'
 import { type Attacker, type Ground, users } from '../ground.ts'
 
 /** Devices at each of two vendors: enough for every place of a worker, and for many pages of a plan. */
-const DEVICES = 20_000
+const DEVICES = 5000
 const LINES = 8
 const SLOW_MS = 5000
 const RETRY_AFTER_SECONDS = 5
