@@ -1,5 +1,6 @@
 import { readBytes, readMasterKeys, TASK_TTL_MS } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
+import { MAX_DEVICES_PER_USER } from '@fanfare/storage'
 import { readNetworks } from './callers.ts'
 import type { SocketLimits } from './sockets.ts'
 
@@ -23,6 +24,8 @@ export type ApiConfig = SocketLimits & {
   vendorUrl?: string
   vendorCa?: string
   vendorSmtp?: string
+  /** Of one user, over all channels; beyond it the one bound longest ago goes. */
+  maxDevicesPerUser: number
   /** What tenants may name as their servers although it is not public. */
   allowedAddresses: readonly AllowedAddress[]
   logLevel: string
@@ -59,6 +62,12 @@ export function readConfig(env: Env = process.env): ApiConfig {
     host: env['HOST'] ?? API_DEFAULTS.host,
     port: wholeNumber('PORT', env['PORT'] ?? '8099', 0, 65_535),
     allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
+    maxDevicesPerUser: wholeNumber(
+      'FANFARE_MAX_DEVICES_PER_USER',
+      env['FANFARE_MAX_DEVICES_PER_USER'] ?? '50',
+      1,
+      1000,
+    ),
     logLevel: env['LOG_LEVEL'] ?? API_DEFAULTS.logLevel,
     zone: zoneOf(env['FANFARE_ZONE'] ?? API_DEFAULTS.zone),
     hanWidth: oneOf('FANFARE_HAN_WIDTH', env['FANFARE_HAN_WIDTH'] ?? '2', ['1', '2']) === '1' ? 1 : 2,
@@ -81,6 +90,7 @@ export const API_DEFAULTS = {
   host: '127.0.0.1',
   port: 8099,
   allowedAddresses: [],
+  maxDevicesPerUser: MAX_DEVICES_PER_USER,
   logLevel: 'info',
   zone: 'UTC',
   hanWidth: 2,

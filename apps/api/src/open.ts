@@ -27,12 +27,7 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
     return part
   }
   const log = given.log ?? openLog(config.logLevel)
-  const store =
-    given.store ??
-    own(
-      await openStore(config.storeUrl, { masterKey: config.masterKeys ?? config.masterKey, sync: config.storeSync }),
-      (it) => it.close(),
-    )
+  const store = given.store ?? own(await openStore(config.storeUrl, storeOptions(config)), (it) => it.close())
   const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const prover = given.prover ?? own(openProver(), (it) => it.close())
@@ -52,6 +47,12 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
   }
   return { parts, close: () => closeAll(closers) }
 }
+
+const storeOptions = ({ masterKey, masterKeys, storeSync, maxDevicesPerUser }: ApiConfig) => ({
+  masterKey: masterKeys ?? masterKey,
+  sync: storeSync,
+  maxDevicesPerUser,
+})
 
 type PushersUse = { store: Store; redis: Redis; log: Log; guard: AddressGuard; prover: Prover }
 

@@ -83,6 +83,10 @@ it.each([
     /^FANFARE_TRUSTED_PROXIES must list addresses and CIDRs such as 10\.0\.0\.0\/8, it has proxy$/,
   ],
   [{ STORE_SYNC: 'off' }, /^STORE_SYNC must be one of full, normal, it is off$/],
+  [
+    { FANFARE_MAX_DEVICES_PER_USER: '0' },
+    /^FANFARE_MAX_DEVICES_PER_USER must be a whole number from 1 to 1000, it is 0$/,
+  ],
   [{ FANFARE_ALLOWED_ADDRESSES: '127.1' }, /^FANFARE_ALLOWED_ADDRESSES must list names, .*; "127.1" is none of these$/],
 ])('says in one sentence what is wrong with %j', (more, expected) => {
   expect(() => readConfig(env(more))).toThrow(expected)

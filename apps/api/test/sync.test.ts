@@ -92,6 +92,15 @@ describe('POST push/sync/{target}', () => {
     expect(items.map(({ pushStatus }) => pushStatus).sort()).toEqual(['FAIL', 'SUCCESS'])
   })
 
+  it('goes to the fifty devices of a user that were bound last', async () => {
+    for (let device = 0; device <= 50; device++) {
+      const bound = { device_id: `d${device}`, notifier_name: CHANNEL, device_token: `ok-many-${device}` }
+      await app.call('PUT', 'users/many/push/binding', bound)
+    }
+    expect(dataOf((await sync('many')).body)).toHaveLength(50)
+    expect([arrivals('ok-many-0'), arrivals('ok-many-1'), arrivals('ok-many-50')]).toEqual([0, 1, 1])
+  })
+
   it('answers FAIL where the notifier is off or its credentials are refused', async () => {
     const own = await api.app()
     await bindUsers(own, { user: 'ok-1', denied: 'denied-1' }, 'off')

@@ -1,5 +1,6 @@
 import { readBytes, readMasterKeys } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
+import { MAX_DEVICES_PER_USER } from '@fanfare/storage'
 
 /** Everything a worker can be told from outside; read from the environment once and judged once. */
 export type WorkerConfig = {
@@ -17,6 +18,8 @@ export type WorkerConfig = {
   vendorUrl?: string
   vendorCa?: string
   vendorSmtp?: string
+  /** As the API has it: a list goes to so many devices of a user at most. */
+  maxDevicesPerUser: number
   /** What tenants may name as their servers although it is not public. */
   allowedAddresses: readonly AllowedAddress[]
   logLevel: string
@@ -51,6 +54,7 @@ export const WORKER_DEFAULTS = {
   storeSync: 'full',
   redisUrl: 'redis://127.0.0.1:6379',
   allowedAddresses: [],
+  maxDevicesPerUser: MAX_DEVICES_PER_USER,
   logLevel: 'info',
   concurrency: 400,
   maxBulk: 20,
@@ -78,6 +82,11 @@ export function readConfig(env: Env = process.env): WorkerConfig {
     ...memoryOf(env['FANFARE_REDIS_MAXMEMORY']),
     ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
     allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),
+    maxDevicesPerUser: numberOf('FANFARE_MAX_DEVICES_PER_USER', env, {
+      least: 1,
+      most: 1000,
+      otherwise: MAX_DEVICES_PER_USER,
+    }),
     logLevel: env['LOG_LEVEL'] ?? WORKER_DEFAULTS.logLevel,
     concurrency: numberOf('WORKER_CONCURRENCY', env, { least: 1, most: 2000, otherwise: WORKER_DEFAULTS.concurrency }),
     maxBulk: numberOf('WORKER_BULK', env, { least: 1, most: 500, otherwise: WORKER_DEFAULTS.maxBulk }),

@@ -54,7 +54,7 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
     return part
   }
   const log = given.log ?? openLog(config.logLevel)
-  const store = given.store ?? own(await openStore(config.storeUrl, sealing(config)))
+  const store = given.store ?? own(await openStore(config.storeUrl, storeOptions(config)))
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const prover = given.prover ?? own(openProver())
   const parts: Parts = {
@@ -78,9 +78,10 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
 /** JSON lines on stderr; stdout carries the ready line alone. */
 const openLog = (level: string): Log => pino({ level, base: { app: 'worker' } }, pino.destination(2))
 
-const sealing = ({ masterKey, masterKeys, storeSync }: WorkerConfig) => ({
+const storeOptions = ({ masterKey, masterKeys, storeSync, maxDevicesPerUser }: WorkerConfig) => ({
   masterKey: masterKeys ?? masterKey,
   sync: storeSync,
+  maxDevicesPerUser,
 })
 
 type PushersUse = { store: Store; log: Log; guard: AddressGuard; prover: Prover }

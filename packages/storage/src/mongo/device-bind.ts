@@ -14,12 +14,16 @@ const KNOWN_USERS = 100_000
 
 export const userKey = (appId: string | number, userId: string): string => `${appId}/${stored(userId)}`
 
-export async function bind(db: Db, known: Set<string>, bindings: readonly Binding[]): Promise<void> {
+/** `known`: users that are not to be written again. */
+type Users = { known: Set<string>; maxPerUser: number }
+
+export async function bind(db: Db, { known, maxPerUser }: Users, bindings: readonly Binding[]): Promise<void> {
   for (const step of slices(bindings, BIND_STEP)) {
     const { kept, lost } = settle(step)
     await addUsers(db, known, step)
     if (lost.length > 0) await remove(db, await rowsOf(db, lost))
     await bindSettled(db, kept)
+    await dropOldest(db, kept, maxPerUser)
   }
 }
 
@@ -108,12 +112,52 @@ const toRow = (binding: Binding, updatedAt: Date): DeviceDoc => ({
   updatedAt,
 })
 
+/** Of a user who has thousands, from before there was a bound, so many are looked at with each binding. */
+const MOST_SEEN = 1000
+
+/** Of users who have more than the bound the dead devices go first, then those bound longest ago. */
+async function dropOldest(db: Db, bindings: readonly Binding[], maxPerUser: number): Promise<void> {
+  for (const [appId, users] of grouped(bindings, 'appId', 'userId')) {
+    const most = users.length * (maxPerUser + 1)
+    const rows = await seen(db, { appId, users }, most)
+    const alone = rows.length < most ? [rows] : users.map((user) => seen(db, { appId, users: [user] }, MOST_SEEN))
+    const over = (await Promise.all(alone)).flatMap((some) => overOf(some, maxPerUser))
+    if (over.length > 0) await db.devices.deleteMany({ _id: trusted({ $in: over }) })
+  }
+}
+
+type Seen = Pick<DeviceDoc, '_id' | 'userId' | 'live' | 'updatedAt'>
+
+const seen = (db: Db, of: { appId: number; users: string[] }, most: number): Promise<Seen[]> =>
+  db.devices
+    .find({ appId: of.appId, userId: trusted({ $in: of.users }) }, { userId: 1, live: 1, updatedAt: 1 })
+    .limit(most)
+    .lean()
+
+function overOf(rows: readonly Seen[], maxPerUser: number): number[] {
+  const byUser = new Map<string, Seen[]>()
+  for (const row of rows) {
+    const own = byUser.get(row.userId)
+    if (own) own.push(row)
+    else byUser.set(row.userId, [row])
+  }
+  return [...byUser.values()].flatMap((own) =>
+    (own.length > maxPerUser ? own.sort(byUse).slice(maxPerUser) : []).map((row) => row._id),
+  )
+}
+
+const byUse = (a: Seen, b: Seen): number =>
+  Number(b.live) - Number(a.live) || b.updatedAt.getTime() - a.updatedAt.getTime() || b._id - a._id
+
 /** The rows of exactly these users, devices and channels. */
 async function rowsOf(db: Db, bindings: readonly Binding[]): Promise<DeviceDoc[]> {
   const keys = new Set(bindings.map(rowKey))
   const byApp = grouped(bindings, 'appId', 'userId')
+  const devices = [...new Set(bindings.map(({ deviceId }) => deviceId))]
   const found = await Promise.all(
-    byApp.map(([appId, users]) => db.devices.find({ appId, userId: trusted({ $in: users }) }).lean()),
+    byApp.map(([appId, users]) =>
+      db.devices.find({ appId, userId: trusted({ $in: users }), deviceId: trusted({ $in: devices }) }).lean(),
+    ),
   )
   return found.flat().filter((row) => keys.has(rowKey(row)))
 }

@@ -1,17 +1,18 @@
 import type { Device, DeviceStore, InvalidToken } from '@fanfare/core'
 import { trusted } from 'mongoose'
+import { boundLast } from '../bound-last.ts'
 import type { Db } from './connect.ts'
 import { bind, userKey } from './device-bind.ts'
 import { count, labelPage, maxId, page, splitPoints } from './device-pages.ts'
 import { byIdsInOrder, rawOf } from './rows.ts'
 import type { DeviceDoc } from './schemas.ts'
 
-export function deviceStore(db: Db): DeviceStore {
+export function deviceStore(db: Db, maxPerUser: number): DeviceStore {
   const known = new Set<string>()
   return {
-    bind: (bindings) => bind(db, known, bindings),
+    bind: (bindings) => bind(db, { known, maxPerUser }, bindings),
     unbind: (appId, userId, deviceId, channelId) => unbind(db, { appId, userId, deviceId, channelId }),
-    ofUsers: (asked) => ofUsers(db, asked),
+    ofUsers: (asked) => ofUsers(db, asked, maxPerUser),
     usersExist: (asked) => usersExist(db, asked),
     byIds: (ids) => byIdsInOrder(db.devices, ids, toDevice),
     tokens: (ids) => tokens(db, ids),
@@ -26,10 +27,19 @@ export function deviceStore(db: Db): DeviceStore {
 
 type Asked = readonly { appId: string; userId: string }[]
 
-async function ofUsers(db: Db, asked: Asked): Promise<Device[][]> {
+async function ofUsers(db: Db, asked: Asked, maxPerUser: number): Promise<Device[][]> {
   const byUser = new Map<string, Device[]>()
-  await Promise.all([...usersByApp(asked)].map(([appId, users]) => collect(db, byUser, appId, users)))
-  return asked.map(({ appId, userId }) => [...(byUser.get(userKey(appId, userId)) ?? [])])
+  await Promise.all(
+    [...usersByApp(asked)].map(async ([appId, users]) => {
+      for (const row of await liveRows(db, Number(appId), { users: [...users], maxPerUser })) {
+        const key = userKey(appId, row.userId)
+        const devices = byUser.get(key)
+        if (devices) devices.push(toDevice(row))
+        else byUser.set(key, [toDevice(row)])
+      }
+    }),
+  )
+  return asked.map(({ appId, userId }) => boundLast([...(byUser.get(userKey(appId, userId)) ?? [])], maxPerUser))
 }
 
 function usersByApp(asked: Asked): Map<string, Set<string>> {
@@ -41,15 +51,20 @@ function usersByApp(asked: Asked): Map<string, Set<string>> {
   return byApp
 }
 
-async function collect(db: Db, into: Map<string, Device[]>, appId: string, users: Set<string>): Promise<void> {
-  const rows = await db.devices.find({ appId: Number(appId), userId: trusted({ $in: [...users] }) }).lean()
-  for (const row of rows.sort((a, b) => a._id - b._id)) {
-    if (!row.live) continue
-    const key = userKey(appId, row.userId)
-    const devices = into.get(key)
-    if (devices) devices.push(toDevice(row))
-    else into.set(key, [toDevice(row)])
-  }
+/** Users who have more devices, from before there was a bound, must not hold up the others: then each is asked for alone. */
+async function liveRows(
+  db: Db,
+  appId: number,
+  { users, maxPerUser }: { users: string[]; maxPerUser: number },
+): Promise<DeviceDoc[]> {
+  const most = users.length * maxPerUser
+  const rows = await db.devices
+    .find({ appId, userId: trusted({ $in: users }), live: true })
+    .limit(most)
+    .lean()
+  if (rows.length < most || users.length === 1) return rows
+  const alone = await Promise.all(users.map((user) => liveRows(db, appId, { users: [user], maxPerUser })))
+  return alone.flat()
 }
 
 async function usersExist(db: Db, asked: Asked): Promise<boolean[]> {

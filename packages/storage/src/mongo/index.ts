@@ -18,7 +18,7 @@ import { tokenStore } from './tokens.ts'
  * The store in MongoDB, on a standalone server and on a replica set alike: every commit point is one document, and
  * every write waits for a majority and the journal. Rejects with StoreDownError where no server answers.
  */
-export async function openMongo(url: string, sealer: Sealer): Promise<Store> {
+export async function openMongo(url: string, sealer: Sealer, maxDevicesPerUser: number): Promise<Store> {
   const db = await connectMongo(url, (db) => prepare(db))
   return {
     ...guarded({
@@ -29,7 +29,7 @@ export async function openMongo(url: string, sealer: Sealer): Promise<Store> {
     }),
     apps: guarded(appStore(db)),
     channels: guarded(channelStore(db, sealer)),
-    devices: guarded(deviceStore(db)),
+    devices: guarded(deviceStore(db, maxDevicesPerUser)),
     labels: guarded(labelStore(db)),
     tasks: guarded(taskStore(db)),
     chunks: guarded(chunkStore(db)),

@@ -8,10 +8,10 @@ type Item = [id: number, app: number, user: string, device: string, channel: num
 /** Bindings under one write lock; a longer list is cut, so that other processes get their turn. */
 const BIND_STEP = 5000
 
-export async function bind(db: Db, bindings: readonly Binding[]): Promise<void> {
+export async function bind(db: Db, bindings: readonly Binding[], maxPerUser: number): Promise<void> {
   for (let from = 0; from < bindings.length; from += BIND_STEP) {
     const step = settle(bindings.slice(from, from + BIND_STEP))
-    await db.write(() => bindSettled(db, step))
+    await db.write(() => bindSettled(db, step, maxPerUser))
   }
 }
 
@@ -75,7 +75,20 @@ const REMOVE_ROBBED = `
 const ADD_USERS = `
   insert into users (app, user) select app, user from incoming where true on conflict do nothing`
 
-function bindSettled(db: Db, { kept, lost }: Settled): void {
+/** Users of the list with more devices than the bound; `?1` is one more than it. */
+const OVERFULL = `
+  select distinct i.app, i.user from incoming i
+  where (select count(*) from (select 1 from devices d where d.app = i.app and d.user = i.user limit ?1)) = ?1`
+/**
+ * The dead ones go first, then those bound longest ago. Of a user who has thousands, from before there was a bound, so many
+ * are looked at with each binding.
+ */
+const DROP_OLDEST = `
+  delete from devices where id in (
+    select id from (select id, live, updated_at from devices where app = ? and user = ? limit 1000)
+    order by live desc, updated_at desc, id desc limit -1 offset ?)`
+
+function bindSettled(db: Db, { kept, lost }: Settled, maxPerUser: number): void {
   db.run(INCOMING)
   if (lost.length > 0) {
     fill(db, lost)
@@ -86,6 +99,7 @@ function bindSettled(db: Db, { kept, lost }: Settled): void {
   db.run(UPSERT, [db.now()])
   if (robbed.length > 0) db.run(REMOVE_ROBBED, [JSON.stringify(robbed)])
   db.run(ADD_USERS)
+  for (const row of db.all(OVERFULL, [maxPerUser + 1])) db.run(DROP_OLDEST, [...row, maxPerUser])
   db.run(EMPTY)
 }
 

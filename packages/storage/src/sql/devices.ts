@@ -1,14 +1,15 @@
 import type { Device, DeviceStore, InvalidToken } from '@fanfare/core'
+import { boundLast } from '../bound-last.ts'
 import type { Db } from './db.ts'
 import { toJson, toKey } from './db.ts'
 import { bind } from './device-bind.ts'
 import { count, labelPage, maxId, page, splitPoints } from './device-pages.ts'
 
-export function deviceStore(db: Db): DeviceStore {
+export function deviceStore(db: Db, maxPerUser: number): DeviceStore {
   return {
-    bind: (bindings) => bind(db, bindings),
+    bind: (bindings) => bind(db, bindings, maxPerUser),
     unbind: (appId, userId, deviceId, channelId) => unbind(db, { appId, userId, deviceId, channelId }),
-    ofUsers: (asked) => db.read(() => ofUsers(db, asked)),
+    ofUsers: (asked) => db.read(() => ofUsers(db, asked, maxPerUser)),
     usersExist: (asked) => db.read(() => usersExist(db, asked)),
     byIds: (ids) => db.read(() => byIds(db, ids)),
     tokens: (ids) => db.read(() => tokens(db, ids)),
@@ -35,8 +36,9 @@ type DeviceRow = [
 
 const COLUMNS = 'json_array(d.id, d.app, d.user, d.device, d.channel, d.token, d.live, d.updated_at)'
 const OF_USERS = `
-  select json_group_array(json_array(j.key, ${COLUMNS})) from json_each(?) j
-  cross join devices d on d.app = j.value ->> 0 and d.user = j.value ->> 1 and d.live = 1`
+  select json_group_array(json_array(d.key, ${COLUMNS})) from (
+    select j.key, d.* from json_each(?) j
+    cross join devices d on d.app = j.value ->> 0 and d.user = j.value ->> 1 and d.live = 1 limit ?) d`
 const BY_IDS = `
   select json_group_array(${COLUMNS}) from json_each(?) j cross join devices d on d.id = j.value`
 /** In the order asked: the token, 0 where it is dead, null where there is no device. */
@@ -48,12 +50,14 @@ const USERS_EXIST = `
 
 const pairs = (asked: Asked): string => toJson(asked.map(({ appId, userId }) => [toKey(appId), userId]))
 
-function ofUsers(db: Db, asked: Asked): Device[][] {
+/** Users who have more devices, from before there was a bound, must not hold up the others: then each is asked for alone. */
+function ofUsers(db: Db, asked: Asked, maxPerUser: number): Device[][] {
+  const most = asked.length * maxPerUser
+  const rows = db.json<[number, DeviceRow][]>(OF_USERS, [pairs(asked), most])
+  if (rows.length === most && asked.length > 1) return asked.flatMap((one) => ofUsers(db, [one], maxPerUser))
   const answer: Device[][] = asked.map(() => [])
-  for (const [index, row] of db.json<[number, DeviceRow][]>(OF_USERS, [pairs(asked)]))
-    answer[index]?.push(toDevice(row))
-  for (const devices of answer) if (devices.length > 1) devices.sort((a, b) => Number(a.id) - Number(b.id))
-  return answer
+  for (const [index, row] of rows) answer[index]?.push(toDevice(row))
+  return answer.map((devices) => (devices.length > 1 ? boundLast(devices, maxPerUser) : devices))
 }
 
 function usersExist(db: Db, asked: Asked): boolean[] {

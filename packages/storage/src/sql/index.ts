@@ -14,11 +14,13 @@ import { tokenStore } from './tokens.ts'
 /** Pages of the write-ahead log after which it is copied into the file: 16 MB, of which only the newest copy of a page is copied. */
 const CHECKPOINT_PAGES = 4000
 
+type Options = { sync: 'full' | 'normal'; maxDevicesPerUser: number }
+
 /** The store in one SQLite file (or `:memory:`); any number of processes of one machine may share the file. */
-export async function openSqlite(path: string, sealer: Sealer, sync: 'full' | 'normal'): Promise<Store> {
+export async function openSqlite(path: string, sealer: Sealer, options: Options): Promise<Store> {
   const db = new Db(path)
   try {
-    await configure(db, sync)
+    await configure(db, options.sync)
     await migrate(db)
   } catch (error) {
     db.close()
@@ -28,7 +30,7 @@ export async function openSqlite(path: string, sealer: Sealer, sync: 'full' | 'n
   return {
     apps: appStore(db),
     channels: channelStore(db, sealer),
-    devices: deviceStore(db),
+    devices: deviceStore(db, options.maxDevicesPerUser),
     labels: labelStore(db),
     tasks: taskStore(db),
     chunks: chunkStore(db),

@@ -1,8 +1,19 @@
-import type { Binding, Device } from '@fanfare/core'
+import type { Binding, Device, Store } from '@fanfare/core'
 import { expect, it } from '@jest/globals'
 import { eventually, type GetSubject, ODD_TEXTS } from './subject.ts'
 
 const tokensOf = (devices: readonly Device[] | undefined) => devices?.map((device) => device.token).sort()
+
+/** The bound that a store has unless it is told another. */
+const MOST = 50
+
+async function later(store: Store): Promise<void> {
+  const before = await store.now()
+  await eventually(
+    () => store.now(),
+    (now) => now.getTime() > before.getTime() + 1,
+  )
+}
 
 export function deviceCases(get: GetSubject): void {
   it('answers live devices of users in the order asked', async () => {
@@ -144,6 +155,55 @@ export function deviceCases(get: GetSubject): void {
     expect((await store.devices.ofUsers([dead, heir])).map(tokensOf)).toEqual([[], [dead.token]])
     await store.devices.bind([dead])
     expect((await store.devices.ofUsers([dead, heir])).map(tokensOf)).toEqual([[dead.token], []])
+  })
+
+  it('keeps the devices of a user that were bound last, fifty over all channels; the oldest goes', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const other = await make.channel({ appId: channel.appId })
+    const user = { appId: channel.appId, userId: 'many' }
+    const list: Binding[] = []
+    for (let index = 0; index < MOST; index++) {
+      list.push(await make.binding(index % 2 ? channel : other, { userId: 'many', deviceId: `d${index}` }))
+    }
+    await store.devices.bind(list)
+    const [first, second, third] = list as [Binding, Binding, Binding]
+    await later(store)
+    await store.devices.bind([first])
+    expect((await store.devices.ofUsers([user]))[0]).toHaveLength(MOST)
+    await later(store)
+    const newest = await make.bind(channel, { userId: 'many', deviceId: 'newest' })
+    const stays = await make.bind(channel, { userId: 'few' })
+    const found = await store.devices.byIds([first.id, second.id, third.id, newest.id, stays.id])
+    expect(found.map((device) => device?.live)).toEqual([true, undefined, true, true, true])
+    expect((await store.devices.ofUsers([user]))[0]).toHaveLength(MOST)
+  })
+
+  it('lets the dead devices of a user go first', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const list: Binding[] = []
+    for (let index = 0; index < MOST; index++) {
+      list.push(await make.binding(channel, { userId: 'many', deviceId: `d${index}` }))
+    }
+    await store.devices.bind(list)
+    const [first, last] = [list[0] as Binding, list[MOST - 1] as Binding]
+    await store.devices.markInvalid([last])
+    await make.bind(channel, { userId: 'many', deviceId: 'newest' })
+    expect((await store.devices.byIds([first.id, last.id])).map((device) => device?.live)).toEqual([true, undefined])
+  })
+
+  it('takes the last of a list that is too long for its user', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const list: Binding[] = []
+    for (let index = 0; index < 2 * MOST; index++) {
+      list.push(await make.binding(channel, { userId: 'many', deviceId: `d${index}` }))
+    }
+    await store.devices.bind(list)
+    const [found] = await store.devices.ofUsers([{ appId: channel.appId, userId: 'many' }])
+    expect(found?.map(({ id }) => id)).toEqual(list.slice(MOST).map(({ id }) => id))
+    expect(await store.devices.count(channel.id)).toBe(MOST)
   })
 
   it('keeps any text as it is: operators, quotes, unicode', async () => {
