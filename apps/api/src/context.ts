@@ -1,5 +1,6 @@
 import { type KeyObject, randomUUID } from 'node:crypto'
 import {
+  Accounts,
   type App,
   acceptError,
   Batcher,
@@ -17,7 +18,7 @@ import {
   StoreDownError,
   type SyncPlaces,
 } from '@fanfare/core'
-import type { AddressGuard, Prover } from '@fanfare/platforms'
+import { type AddressGuard, identify, type Prover } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
 import type { Redis } from 'ioredis'
 import { derivedKey, Tokens } from './auth.ts'
@@ -62,6 +63,8 @@ export type Shared = {
 /** What every route works with; made in one place, plain. */
 export type ApiContext = Parts & {
   config: ApiConfig
+  /** Whose limit each channel counts against. */
+  accounts: Accounts
   ids: Ids
   tokens: Tokens
   /** By `org/name`. */
@@ -107,6 +110,7 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     ...parts,
     ...judges(parts, channels),
     config,
+    accounts: new Accounts({ store, limiter: parts.limiter, identify }),
     ids: new Ids((count) => store.takeIds(count)),
     tokens: new Tokens(masterKeys, store, parts.log),
     apps: new Cached({ ...cache, load: (name) => loadApp(store, name) }),

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import type { Log, Pushers, Store } from '@fanfare/core'
+import { Accounts, type Limiter, type Log, type Pushers, type Store } from '@fanfare/core'
 import {
   type AddressGuard,
+  identify,
   openAddressGuard,
   openLimiter,
   openProver,
@@ -31,6 +32,7 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
   const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const prover = given.prover ?? own(openProver(), (it) => it.close())
+  const limiter = given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close())
   const parts: Parts = {
     guard,
     prover,
@@ -39,9 +41,10 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
     redis,
     hints: given.hints ?? own(openChannelHints(config.redisUrl), (it) => it.close()),
     jobs: given.jobs ?? own(openJobs(config.redisUrl), (it) => it.close()),
-    limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close()),
+    limiter,
     ...(given.syncPlaces && { syncPlaces: given.syncPlaces }),
-    pushers: given.pushers ?? own(await pushersOf(config, { store, redis, log, guard, prover }), (it) => it.close()),
+    pushers:
+      given.pushers ?? own(await pushersOf(config, { store, limiter, redis, log, guard, prover }), (it) => it.close()),
     ...(given.at && { at: given.at }),
     ...(given.sockets && { sockets: given.sockets }),
   }
@@ -54,14 +57,17 @@ const storeOptions = ({ masterKey, masterKeys, storeSync, maxDevicesPerUser }: A
   maxDevicesPerUser,
 })
 
-type PushersUse = { store: Store; redis: Redis; log: Log; guard: AddressGuard; prover: Prover }
+type PushersUse = { store: Store; limiter: Limiter; redis: Redis; log: Log; guard: AddressGuard; prover: Prover }
 
 async function pushersOf(config: ApiConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
-  const { store, ...use } = to
+  const { store, limiter, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
   const lease: Store['lease'] = (name, holder, leaseMs) => store.lease(name, holder, leaseMs)
-  return openPushers({ credentialOf, lease, ...use, vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca })
+  const accounts = new Accounts({ store, limiter, identify })
+  const prove: Accounts['prove'] = (channel, credential) => accounts.prove(channel, credential)
+  const endpoints = { vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca }
+  return openPushers({ credentialOf, lease, prove, ...use, ...endpoints })
 }
 
 /** Fails soon rather than keeping commands while Redis is away (reliability.md §6). */

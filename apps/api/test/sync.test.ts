@@ -142,6 +142,7 @@ describe('POST push/sync/{target}', () => {
         return { units: 1, answered: () => undefined, unused: () => undefined }
       },
       slowDown: () => Promise.resolve(),
+      carry: () => Promise.resolve(),
       close: () => Promise.resolve(),
     }
     const other = await testApi({ config: { masterKey }, overrides: { store, pushers, limiter } })

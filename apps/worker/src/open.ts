@@ -1,7 +1,18 @@
 import { readFile } from 'node:fs/promises'
-import type { At, Limiter, Log, Pushers, Store, TaskRate, WindowOptions, writeLedger } from '@fanfare/core'
+import {
+  Accounts,
+  type At,
+  type Limiter,
+  type Log,
+  type Pushers,
+  type Store,
+  type TaskRate,
+  type WindowOptions,
+  type writeLedger,
+} from '@fanfare/core'
 import {
   type AddressGuard,
+  identify,
   openAddressGuard,
   openLimiter,
   openProver,
@@ -57,6 +68,7 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
   const store = given.store ?? own(await openStore(config.storeUrl, storeOptions(config)))
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const prover = given.prover ?? own(openProver())
+  const limiter = given.limiter ?? own(openLimiter(config.redisUrl, { log }))
   const parts: Parts = {
     guard,
     prover,
@@ -65,8 +77,8 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
     hints: given.hints ?? own(openChannelHints(config.redisUrl)),
     jobs: given.jobs ?? own(openJobs(config.redisUrl)),
     taskRate: given.taskRate ?? own(openTaskRate(config.redisUrl)),
-    limiter: given.limiter ?? own(openLimiter(config.redisUrl, { log })),
-    pushers: given.pushers ?? own(await pushersOf(config, { store, log, guard, prover })),
+    limiter,
+    pushers: given.pushers ?? own(await pushersOf(config, { store, limiter, log, guard, prover })),
     ...(given.writeLedger && { writeLedger: given.writeLedger }),
     ...(given.at && { at: given.at }),
     ...(given.placesOf && { placesOf: given.placesOf }),
@@ -84,16 +96,18 @@ const storeOptions = ({ masterKey, masterKeys, storeSync, maxDevicesPerUser }: W
   maxDevicesPerUser,
 })
 
-type PushersUse = { store: Store; log: Log; guard: AddressGuard; prover: Prover }
+type PushersUse = { store: Store; limiter: Limiter; log: Log; guard: AddressGuard; prover: Prover }
 
 async function pushersOf(config: WorkerConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
   const redis = tokenRedis(config.redisUrl)
-  const { store, ...use } = to
+  const { store, limiter, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
   const lease: Store['lease'] = (name, holder, leaseMs) => store.lease(name, holder, leaseMs)
+  const accounts = new Accounts({ store, limiter, identify })
+  const prove: Accounts['prove'] = (channel, credential) => accounts.prove(channel, credential)
   const endpoints = { vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca }
-  const pushers = openPushers({ credentialOf, lease, redis, ...use, ...endpoints })
+  const pushers = openPushers({ credentialOf, lease, prove, redis, ...use, ...endpoints })
   return {
     for: (channel) => pushers.for(channel),
     drop: (channelId) => pushers.drop(channelId),

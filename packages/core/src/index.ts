@@ -1,3 +1,5 @@
+export * from './account-key.ts'
+export * from './accounts.ts'
 export * from './backoff.ts'
 export * from './batcher.ts'
 export * from './breaker.ts'

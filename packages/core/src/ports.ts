@@ -35,6 +35,11 @@ export interface Limiter {
   take(channel: Channel, ask: PermitAsk): Promise<Permit | { afterMs: number }>
   /** The vendor asked to slow down: nothing goes to this account for `afterMs`, then the rate is halved and recovers. */
   slowDown(channel: Channel, afterMs: number): Promise<void>
+  /**
+   * Account `to` goes on with what `from` has used and with its back-off. `moves`: nobody is to send on `from` any more;
+   * whoever has not heard of it yet is denied. Rejects where Redis does not answer.
+   */
+  carry(from: string, to: string, moves: boolean): Promise<void>
   close(): Promise<void>
 }
 

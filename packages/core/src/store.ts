@@ -1,5 +1,5 @@
 import type { ChunkStore, TaskStore } from './store-ledger.ts'
-import type { App, AppSettings, Channel, Device, Label, LabelMember } from './types.ts'
+import type { App, AppSettings, Channel, ChannelAccount, Device, Label, LabelMember, PlatformName } from './types.ts'
 
 /**
  * The store: the record of everything (design.md §3). One method per noun and verb, lists in and lists out, no vendor
@@ -9,6 +9,7 @@ import type { App, AppSettings, Channel, Device, Label, LabelMember } from './ty
 export interface Store {
   apps: AppStore
   channels: ChannelStore
+  accounts: AccountStore
   devices: DeviceStore
   labels: LabelStore
   tasks: TaskStore
@@ -54,8 +55,15 @@ export interface ChannelStore {
       settings?: Channel['settings']
       pausedFor?: string | null
       credential?: string
+      account?: ChannelAccount
     },
   ): Promise<Channel | undefined>
+  /** Says whose limit the channel counts against. Its `updatedAt` stays: nothing changed that a pusher is opened with. */
+  assign(id: string, account: ChannelAccount): Promise<void>
+  /** The channels of all apps with this counting id, the oldest first. */
+  ofAccount(platform: PlatformName, accountId: string): Promise<Channel[]>
+  /** Keyed hash of a secret, `keyId.hash`: the same for the same secret, and no help in guessing it without the master key. */
+  proofOf(secret: string): string
   /** Removes the channel and its devices. */
   remove(id: string): Promise<boolean>
   /**
@@ -69,6 +77,14 @@ export interface ChannelStore {
 
 /** `next` is absent when there are no more channels. */
 export type Resealed = { resealed: number; failed: string[]; next?: string }
+/** Which parts of accounts an operator joined: a part is what one app has of a counting id (accounts.ts). */
+export interface AccountStore {
+  /** The group of each part; undefined where it stands alone. */
+  joined(parts: readonly string[]): Promise<(string | undefined)[]>
+  /** Puts the parts into one group, whatever they were in. */
+  join(parts: readonly string[], group: string): Promise<void>
+  separate(parts: readonly string[]): Promise<void>
+}
 
 export type Binding = Pick<Device, 'appId' | 'userId' | 'deviceId' | 'channelId' | 'token'> & { id: string }
 export type InvalidToken = { id: string; token: string; since?: Date }

@@ -45,6 +45,16 @@ export type ChannelLimits = {
   maxInFlight?: number
 }
 
+/** Whose limit a channel counts against (accounts.ts). */
+export type ChannelAccount = {
+  /** What the vendor counts by – an FCM project, an APNs team and topic … – from the credential or else the settings. */
+  id: string
+  /** Keyed hash of the credential: who holds the same one shares an account. */
+  proof: string
+  /** Names the account; the limiter counts by it. */
+  key: string
+}
+
 /** One app's account with one platform. Credentials are sealed in the store and never part of this record. */
 export type Channel = {
   id: string
@@ -55,6 +65,8 @@ export type Channel = {
   settings: ChannelSettings
   /** Why the channel is paused (by an operator or by the breaker); absent = it runs. */
   pausedFor?: string
+  /** Absent until a channel of the first version is opened. */
+  account?: ChannelAccount
   createdAt: Date
   updatedAt: Date
 }

@@ -16,6 +16,8 @@ export type TokenProviderOptions = {
   name: string
   /** The channel's credential. It distinguishes tokens and seals them in Redis; it never leaves the process. */
   credential: string
+  /** Its keyed hash, for a secret that could be found by trying: then what stands in Redis is no help in it. */
+  proof?: string | undefined
   /** Gets a new token from the vendor, or signs one. ChannelError, BusyError and HttpError pass through to `get`. */
   fetch(): Promise<FreshToken>
   /** Renewed this long before it expires (vendors.md §12). */
@@ -61,9 +63,14 @@ export class TokenProvider {
   constructor(options: TokenProviderOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
-    const id = createHash('sha256').update(options.name).update('\0').update(options.credential).digest('hex')
+    const { name, credential, proof = '' } = options
+    const id = createHash('sha256')
+      .update(name)
+      .update('\0')
+      .update(proof || credential)
+      .digest('hex')
     this.#key = `fanfare:token:${id.slice(0, 32)}`
-    this.#sealKey = Buffer.from(hkdfSync('sha256', options.credential, '', 'fanfare access token', 32))
+    this.#sealKey = Buffer.from(hkdfSync('sha256', credential, proof, 'fanfare access token', 32))
   }
 
   /** The token to use now. Costs nothing while the one at hand is fresh. */

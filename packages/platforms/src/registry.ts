@@ -76,6 +76,8 @@ export type PushersOptions = {
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
   redis?: TokenRedis | undefined
   log?: Log | undefined
+  /** Finds out whose limit a channel counts against that does not say it: one of the first version. */
+  prove?(channel: Channel, credential: string): Promise<void>
   /** A pusher unused for this long is closed. */
   idleMs?: number
   /** Beyond so many, those that rest are closed sooner: each may hold connections. */
@@ -158,6 +160,18 @@ class KeptPushers implements Pushers {
     this.#shared.http.close()
   }
 
+  /** Where it cannot be told now, the channel goes on as the only one of its account until it is opened again. */
+  async #prove(channel: Channel, credential: string): Promise<void> {
+    try {
+      await this.#options.prove?.(channel, credential)
+    } catch (error) {
+      this.#options.log?.warn(
+        { channelId: channel.id, err: String(error) },
+        'the account of a channel is not known yet',
+      )
+    }
+  }
+
   async #open(channel: Channel): Promise<Pusher> {
     const open = OPENERS[channel.platform]
     if (!open) throw new ChannelError(`platform ${channel.platform} has no pusher`)
@@ -166,7 +180,9 @@ class KeptPushers implements Pushers {
       const stored = await this.#credentialOf(channel)
       return await this.#recorded(channel, stored, async () => {
         const credential = await this.#plain(channel, stored)
-        return open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
+        const pusher = await open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
+        if (!channel.account) await this.#prove(channel, credential)
+        return pusher
       })
     } catch (error) {
       if (error instanceof StoreDownError || error instanceof BusyError) throw error

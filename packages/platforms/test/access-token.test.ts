@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ChannelError } from '@fanfare/core'
 import { startRedis } from '@fanfare/testkit'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
@@ -85,6 +86,25 @@ describe('the access token of an account', () => {
     )
     expect(fetched).toBe(2)
     expect(values).toContain('token-2')
+  })
+
+  it('of another credential with the same name is neither read, nor put in its place, nor given up', async () => {
+    const victim = provider({ proof: 'k1.victim' })
+    const attacker = provider({ credential: 'my own', proof: 'k1.attacker' })
+    const [own, foreign] = [await victim.get(), await attacker.get()]
+    expect(foreign).not.toBe(own)
+    await attacker.invalidate(own)
+    await attacker.invalidate(foreign)
+    await attacker.get()
+    expect(await provider({ proof: 'k1.victim' }).get()).toBe(own)
+    expect(fetched).toBe(3)
+  })
+
+  it('stands in Redis under no hash of the credential alone', async () => {
+    await provider({ proof: 'k1.keyed' }).get()
+    const [key = ''] = await connect().keys('fanfare:token:*')
+    const bare = createHash('sha256').update('fcm:demo\0the secret').digest('hex').slice(0, 32)
+    expect(key).not.toContain(bare)
   })
 
   it('a thousand refusals of one token lead to one renewal', async () => {

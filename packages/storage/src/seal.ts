@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto'
 import { SealError } from '@fanfare/core'
 
 /**
@@ -81,6 +81,13 @@ export class Sealer {
       if (error instanceof SealError) throw error
       throw new SealError(`the credential of channel ${scope.channelId} does not open`, { cause: error })
     }
+  }
+
+  /** Keyed, so that a short secret cannot be found by trying: `kid.hash`. */
+  proofOf(secret: string): string {
+    const kid = this.#current
+    const key = hkdfSync('sha256', this.#kek(kid), '', 'fanfare credential proof', KEY_BYTES)
+    return `${kid}.${createHmac('sha256', Buffer.from(key)).update(secret).digest('base64url')}`
   }
 
   #dek(sealed: Sealed, aad: Buffer): Buffer {

@@ -1,4 +1,5 @@
 import type { Route } from '../route.ts'
+import { getAdminAccounts, patchAdminAccounts } from './admin-accounts.ts'
 import {
   deleteAdminAppTokens,
   postAdminAppDisable,
@@ -69,6 +70,8 @@ export const ROUTES: readonly Route[] = [
   deleteAdminAppTokens,
   postAdminAppDisable,
   postAdminAppEnable,
+  getAdminAccounts,
+  patchAdminAccounts,
   getHealthLive,
   getHealthReady,
   getRoot,

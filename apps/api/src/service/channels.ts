@@ -1,4 +1,14 @@
-import { type App, BusyError, type Channel, ChannelError, PushError } from '@fanfare/core'
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type App,
+  BusyError,
+  type Channel,
+  type ChannelAccount,
+  ChannelError,
+  PushError,
+  SealError,
+} from '@fanfare/core'
+import { checkIdentity } from '@fanfare/platforms'
 import type { ApiContext } from '../context.ts'
 import { sampled } from '../log.ts'
 import { type ChannelChange, type ChannelDraft, idOfUuid, refusedCredential } from '../wire/notifier.ts'
@@ -9,10 +19,13 @@ export const fetchChannels = (ctx: ApiContext, app: App): Promise<Channel[]> => 
 export async function insertChannel(ctx: ApiContext, app: App, draft: ChannelDraft): Promise<Channel> {
   const { credential: given, ...rest } = draft
   const credential = await proved(ctx, { ...rest, appId: app.id }, given)
-  const channel = { ...rest, id: await ctx.ids.next(), appId: app.id }
+  checkSettings(rest, credential)
+  const account = ctx.accounts.own({ ...rest, appId: app.id }, credential)
+  const channel = { ...rest, id: await ctx.ids.next(), appId: app.id, account }
   if (!(await ctx.store.channels.insert(channel, credential))) {
     throw new PushError('NAME_TAKEN', { what: 'notifier', name: draft.name })
   }
+  await ctx.accounts.settle(channel.platform, account.id)
   await changed(ctx, channel.id)
   const [made] = await ctx.store.channels.byIds([channel.id])
   if (!made) throw new PushError('NOT_FOUND', { what: 'notifier' })
@@ -30,15 +43,58 @@ export async function channelOf(ctx: ApiContext, app: App, nameOrUuid: string): 
 
 export async function updateChannel(ctx: ApiContext, channel: Channel, change: ChannelChange): Promise<Channel> {
   const { credential: given, ...rest } = change
-  const credential = given === undefined ? {} : { credential: await proved(ctx, { ...channel, ...rest }, given) }
-  const updated = await ctx.store.channels.update(channel.id, { ...rest, ...credential })
+  const kept = given === undefined ? {} : { credential: await proved(ctx, { ...channel, ...rest }, given) }
+  const account = await changedAccount(ctx, channel, { ...rest, ...kept })
+  const updated = await ctx.store.channels.update(channel.id, { ...rest, ...kept, ...(account && { account }) })
   if (!updated) throw new PushError('NOT_FOUND', { what: 'notifier' })
+  if (account) await settleAll(ctx, channel, account.id)
   await changed(ctx, channel.id)
   return updated
 }
 
+/** Undefined where nothing changes that says whose limit it counts against. */
+async function changedAccount(
+  ctx: ApiContext,
+  channel: Channel,
+  change: ChannelChange,
+): Promise<ChannelAccount | undefined> {
+  const settings = change.settings ?? channel.settings
+  if (change.credential === undefined && isDeepStrictEqual(settings, channel.settings)) return undefined
+  const credential = change.credential ?? (await storedCredential(ctx, channel))
+  if (credential === undefined) return undefined
+  checkSettings({ ...channel, settings }, credential)
+  return ctx.accounts.changed(channel, { settings }, credential)
+}
+
+/** One that does not open says nothing: its pushes fail for another reason. */
+async function storedCredential(ctx: ApiContext, { id }: Channel): Promise<string | undefined> {
+  try {
+    return await ctx.store.channels.credential(id)
+  } catch (error) {
+    if (error instanceof SealError) return undefined
+    throw error
+  }
+}
+
+/** What the credential says by itself no setting may contradict. */
+function checkSettings(channel: Pick<Channel, 'platform' | 'name' | 'settings'>, credential: string): void {
+  try {
+    checkIdentity(channel, credential)
+  } catch (error) {
+    if (!(error instanceof ChannelError)) throw error
+    throw new PushError('BAD_PARAMETER', refusedCredential(channel.platform, error.reason), { cause: error })
+  }
+}
+
+/** Who shared the account before may be alone now, and the other way round. */
+async function settleAll(ctx: ApiContext, { platform, account }: Channel, ...ids: string[]): Promise<void> {
+  const all = new Set(account ? [account.id, ...ids] : ids)
+  for (const id of all) await ctx.accounts.settle(platform, id)
+}
+
 export async function deleteChannel(ctx: ApiContext, channel: Channel): Promise<void> {
   if (!(await ctx.store.channels.remove(channel.id))) throw new PushError('NOT_FOUND', { what: 'notifier' })
+  await settleAll(ctx, channel)
   await changed(ctx, channel.id)
 }
 

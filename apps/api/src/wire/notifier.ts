@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { notifierName } from './names.ts'
 
 /** Provider names of the wire (wire-api.md §4.3); EMAIL and WECOM are ours, FCM is taken for ANDROID. */
-const PLATFORM_OF: ReadonlyMap<string, PlatformName> = new Map([
+export const PLATFORM_OF: ReadonlyMap<string, PlatformName> = new Map([
   ['APNS', 'apns'],
   ['ANDROID', 'fcm'],
   ['FCM', 'fcm'],
@@ -93,7 +93,7 @@ export function toDraft(given: z.output<typeof newNotifier>): ChannelDraft {
     platform,
     name: given.name,
     limits: mergedLimits(DEFAULT_LIMITS[platform], given),
-    settings: withProject(platform, mergedSettings(platform, { environment: 'PRODUCTION' }, given), given.certificate),
+    settings: withProject(platform, mergedSettings(platform, { environment: 'PRODUCTION' }, given), given),
     credential: given.certificate,
     ...(given.disabled && { pausedFor: DISABLED }),
   }
@@ -131,16 +131,19 @@ function checkSettings(platform: PlatformName, given: ChannelSettings): void {
   }
 }
 
-/** FCM's account is the project of its service account: channels of one project share its limit (design.md §8). */
-function withProject(platform: PlatformName, given: ChannelSettings, credential: string): ChannelSettings {
-  if (platform !== 'fcm') return given
-  const account = serviceAccountOf(credential)
+/** FCM counts by the project of the service account; it is shown with the settings. */
+function withProject(platform: PlatformName, settings: ChannelSettings, given: WithCertificate): ChannelSettings {
+  if (platform !== 'fcm') return settings
+  const account = serviceAccountOf(given.certificate)
   const missing = ['project_id', 'client_email', 'private_key'].find((name) => typeof account[name] !== 'string')
   if (missing) {
     throw new PushError('BAD_PARAMETER', { field: 'certificate', detail: `must be a service account: no ${missing}` })
   }
-  return { ...given, projectId: String(account['project_id']) }
+  // One that the caller names is judged against the certificate; one that stands there is of the certificate before.
+  return { ...settings, projectId: given.fcmSettings?.['projectId'] ?? String(account['project_id']) }
 }
+
+type WithCertificate = Pick<Changed, 'fcmSettings'> & { certificate: string }
 
 function serviceAccountOf(json: string): Record<string, unknown> {
   try {
@@ -170,7 +173,8 @@ export type ChannelChange = {
 export function changeOf(channel: Channel, given: Changed): ChannelChange {
   const { platform } = channel
   const merged = mergedSettings(platform, channel.settings, given)
-  const settings = given.certificate ? withProject(platform, merged, given.certificate) : merged
+  const { certificate, fcmSettings } = given
+  const settings = certificate ? withProject(platform, merged, { certificate, fcmSettings }) : merged
   checkSettings(platform, settings)
   return {
     settings,

@@ -19,6 +19,7 @@ export function huaweiTokens(context: OpenContext, { id, credential }: HuaweiOpt
     log: context.log,
     name: `huawei:${id}`,
     credential: context.credential,
+    proof: context.channel.account?.proof,
     earlyMs: 5 * 60_000,
     fetch: async () => ('secret' in credential ? exchange(context, id, credential.secret) : signed(credential)),
   })

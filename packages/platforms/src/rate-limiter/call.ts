@@ -18,6 +18,8 @@ export type Work = {
 export type Settings = { prefix: string; leaseMs: number }
 
 const KEYS_OF_ACCOUNT = ['', ':cooling', ':leases', ':singles', ':slots', ':begun', ':peers']
+/** Whoever has not heard within this that an account moved has long ended what it asked for. */
+const MOVED_MS = 10_000
 
 /** The keys and arguments of script.ts for this work. */
 export function callOf(work: Work, settings: Settings): ScriptCall {
@@ -26,6 +28,7 @@ export function callOf(work: Work, settings: Settings): ScriptCall {
   const base = `${settings.prefix}:${of.key}`
   const now = performance.now()
   return {
+    script: 'limit',
     keys: [`${settings.prefix}:epoch`, ...KEYS_OF_ACCOUNT.map((part) => base + part)],
     args: [
       ...[
@@ -42,6 +45,18 @@ export function callOf(work: Work, settings: Settings): ScriptCall {
       ...told.unused.flatMap((item) => [item.lease, item.units]),
       ...asks.flatMap((ask) => [kindOf(ask), wholeUnits(ask.units), wholeUnits(ask.least)]),
     ],
+  }
+}
+
+/** The keys and arguments of carry-script.ts. */
+export function carryOf(carry: { from: string; to: string; moves: boolean }, { prefix }: Settings): ScriptCall {
+  const keys = [carry.from, carry.to].flatMap((key) =>
+    KEYS_OF_ACCOUNT.slice(0, 3).map((part) => `${prefix}:${key}${part}`),
+  )
+  return {
+    script: 'carry',
+    keys: [`${prefix}:epoch`, ...keys],
+    args: [LimiterConnection.SERVER, carry.moves ? MOVED_MS : 0],
   }
 }
 

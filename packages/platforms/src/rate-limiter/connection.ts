@@ -1,11 +1,16 @@
 import { Redis } from 'ioredis'
+import { CARRY_SCRIPT } from './carry-script.ts'
 import { LIMITER_SCRIPT } from './script.ts'
 
 /** One call of the script in a round trip: its keys and arguments. */
-export type ScriptCall = { keys: readonly string[]; args: readonly (string | number)[] }
+export type ScriptCall = { script: keyof typeof SCRIPTS; keys: readonly string[]; args: readonly (string | number)[] }
 export type ScriptAnswer = readonly [epoch: string, ...results: number[]]
 
-const SCRIPT = 'fanfareLimit'
+/** By the name of their command. */
+const SCRIPTS = {
+  limit: { command: 'fanfareLimit', lua: LIMITER_SCRIPT, numberOfKeys: 8 },
+  carry: { command: 'fanfareCarry', lua: CARRY_SCRIPT, numberOfKeys: 7 },
+} as const
 const PLACEHOLDER = '\0server'
 
 /**
@@ -23,7 +28,7 @@ export class LimiterConnection {
     this.#own = typeof redis === 'string'
     this.#answerMs = answerMs
     this.#redis = typeof redis === 'string' ? connect(redis) : redis
-    this.#redis.defineCommand(SCRIPT, { lua: LIMITER_SCRIPT, numberOfKeys: 8 })
+    for (const { command, ...script } of Object.values(SCRIPTS)) this.#redis.defineCommand(command, script)
     this.#redis.on('close', this.#forgetServer)
   }
 
@@ -52,8 +57,8 @@ export class LimiterConnection {
     const pipeline = this.#redis.pipeline() as unknown as Record<string, (...args: (string | number)[]) => unknown> & {
       exec(): Promise<[Error | null, unknown][] | null>
     }
-    for (const { keys, args } of calls) {
-      pipeline[SCRIPT]?.(...keys, ...args.map((arg) => (arg === PLACEHOLDER ? server : arg)))
+    for (const { script, keys, args } of calls) {
+      pipeline[SCRIPTS[script].command]?.(...keys, ...args.map((arg) => (arg === PLACEHOLDER ? server : arg)))
     }
     return (await pipeline.exec()) ?? []
   }

@@ -1,2 +1,1 @@
-export { accountOf } from './account.ts'
 export { type LimiterOptions, openLimiter } from './limiter.ts'

@@ -1,8 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { Batcher, type Channel, IdleMap, type Limiter, type Log, type Permit, type PermitAsk } from '@fanfare/core'
+import {
+  accountKey,
+  Batcher,
+  type Channel,
+  IdleMap,
+  type Limiter,
+  type Log,
+  type Permit,
+  type PermitAsk,
+} from '@fanfare/core'
 import type { Redis } from 'ioredis'
-import { type Account, accountFor } from './account.ts'
-import { callOf, type Work } from './call.ts'
+import { type Account, AccountsOfChannels, type KeyOf } from './account.ts'
+import { callOf, carryOf, type Work } from './call.ts'
 import { LimiterConnection, type ScriptAnswer } from './connection.ts'
 import { LossWatch } from './loss.ts'
 import { Reports } from './reports.ts'
@@ -15,6 +24,8 @@ export type LimiterOptions = {
   leaseMs?: number
   /** How long Redis may take to answer; then asks are denied for `DENIED_MS`. */
   answerMs?: number
+  /** Whose limit a channel counts against; chaos tests show what happens where tenants can name it. */
+  accountOf?: KeyOf
 }
 
 type Answer = Permit | { afterMs: number }
@@ -28,6 +39,7 @@ const REPORT_EVERY_MS = 20
 const NOBODY: Account = {
   key: 'nobody',
   channelId: 'nobody',
+  asker: 'nobody',
   limits: { rate: 1, unit: 'request', perMs: 1 },
   version: 0,
 }
@@ -44,6 +56,7 @@ class RedisLimiter implements Limiter {
   readonly #connection: LimiterConnection
   readonly #log: Log | undefined
   readonly #settings: { prefix: string; leaseMs: number }
+  readonly #accounts: AccountsOfChannels
   readonly #id = randomBytes(6).toString('hex')
   readonly #asks: Batcher<Order, Answer>
   readonly #reports = new Reports()
@@ -57,6 +70,7 @@ class RedisLimiter implements Limiter {
   constructor(redis: string | Redis, options: LimiterOptions) {
     this.#connection = new LimiterConnection(redis, options.answerMs ?? DENIED_MS)
     this.#log = options.log
+    this.#accounts = new AccountsOfChannels(options.accountOf ?? accountKey)
     this.#settings = { prefix: options.prefix ?? '{fanfare:limiter}', leaseMs: options.leaseMs ?? 30_000 }
     this.#asks = new Batcher((orders) => this.#serve(orders), { maxItems: 200, inFlight: 2 })
     const look = () => this.#run([this.#workFor(NOBODY, [])])
@@ -66,16 +80,23 @@ class RedisLimiter implements Limiter {
   }
 
   async take(channel: Channel, ask: PermitAsk): Promise<Answer> {
-    const of = accountFor(channel)
+    const of = this.#accounts.of(channel)
     if (of.limits.rate <= 0) return this.#freely(of, ask.units)
     if (this.#closed) return denied()
     return this.#asks.add({ of, ask })
   }
 
   async slowDown(channel: Channel, afterMs: number): Promise<void> {
-    const of = accountFor(channel)
+    const of = this.#accounts.of(channel)
     if (of.limits.rate <= 0) this.#stopped.set(of.key, performance.now() + afterMs)
     else await this.#run([{ ...this.#workFor(of, []), slowMs: Math.ceil(afterMs) }])
+  }
+
+  async carry(from: string, to: string, moves: boolean): Promise<void> {
+    const [answer] = await this.#connection.run([carryOf({ from, to, moves }, this.#settings)])
+    if (answer instanceof Error) throw answer
+    const until = this.#stopped.get(from)
+    if (until !== undefined) this.#stopped.set(to, Math.max(until, this.#stopped.get(to) ?? 0))
   }
 
   async close(): Promise<void> {
@@ -190,13 +211,13 @@ class RedisLimiter implements Limiter {
 const denied = (): { afterMs: number } => ({ afterMs: DENIED_MS + Math.floor(Math.random() * 100) })
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
 
-/** The orders of each channel together, single pushes before bulk. */
+/** The orders of each channel on its account together, single pushes before bulk. */
 function groupsOf(orders: readonly Order[]): Group[] {
   const groups = new Map<string, Group>()
   for (const order of orders) {
-    const group = groups.get(order.of.channelId)
+    const group = groups.get(order.of.asker)
     if (group) group.orders.push(order)
-    else groups.set(order.of.channelId, { of: order.of, orders: [order] })
+    else groups.set(order.of.asker, { of: order.of, orders: [order] })
   }
   for (const { orders: asked } of groups.values()) asked.sort((a, b) => rank(a) - rank(b))
   return [...groups.values()]

@@ -19,7 +19,7 @@ local issueTimed, serverId, leaseId = ARGV[4] == 'issue', ARGV[6], ARGV[7]
 local channelId, version = string.match(ARGV[5], '^(.*):(%d+)$')
 local slowMs, holdMs = tonumber(ARGV[8]), tonumber(ARGV[9])
 local answeredCount, unusedCount, askCount = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local HOLD_AFTER_LOSS, GRACE, SHARED, MIN_FACTOR, RECOVERY_PER_MS = 1000, 200, 600000, 0.05, 0.0001
+local HOLD_AFTER_LOSS, GRACE, SHARED, MIN_FACTOR, RECOVERY_PER_MS, MOVED_AGAIN = 1000, 200, 600000, 0.05, 0.0001, 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local function exact(number) return string.format('%.3f', number) end
@@ -30,14 +30,16 @@ if not epoch or string.sub(epoch, 1, #serverId + 1) ~= serverId .. '|' then
   epoch = serverId .. '|' .. string.format('%.0f', now)
   redis.call('SET', epochKey, epoch)
 end
-local fields = redis.call('HMGET', state, 'epoch', 'used', 'tat', 'stop', 'factor', 'since', 'halved', 'waiting', 'rate', 'window')
+local fields = redis.call('HMGET', state, 'epoch', 'used', 'tat', 'stop', 'factor', 'since', 'halved', 'waiting', 'rate', 'window',
+  'moved')
 local used, tat, stop = tonumber(fields[2] or 0), tonumber(fields[3] or 0), tonumber(fields[4] or 0)
 local factor, since, halved = tonumber(fields[5] or 1), tonumber(fields[6] or 0), tonumber(fields[7] or 0)
-local waiting = tonumber(fields[8] or 0)
+local waiting, moved = tonumber(fields[8] or 0), tonumber(fields[11] or 0)
 if fields[1] ~= epoch then
   redis.call('DEL', state, cooling, leases, singles, slots, begun, peers)
   local born = tonumber(string.match(epoch, '|(%d+)$'))
   used, tat, stop, factor, since, halved, waiting = 0, 0, born + math.min(HOLD_AFTER_LOSS, askedWindow), 1, 0, 0, 0
+  moved = 0
 end
 
 -- A changed limit holds for all as soon as one process knows of it. Channels that share an account share its limit:
@@ -89,8 +91,11 @@ if #ended > 0 then redis.call('ZREMRANGEBYSCORE', leases, '-inf', exact(now)) en
 local position = 13
 for i = 1, answeredCount do
   local id, units, age = ARGV[position], tonumber(ARGV[position + 1]), tonumber(ARGV[position + 2])
-  if not fromLease(id, units) then used = used + units end
-  cool(units, now - age + window)
+  -- Where the account has moved, its leases have too, and end there by themselves.
+  if moved <= now then
+    if not fromLease(id, units) then used = used + units end
+    cool(units, now - age + window)
+  end
   position = position + 3
 end
 for i = 1, unusedCount do
@@ -202,7 +207,9 @@ for i = 1, askCount do
   local units, least = math.min(limit, tonumber(ARGV[position + 1])), math.min(limit, tonumber(ARGV[position + 2]))
   local kind, id = ARGV[position], leaseId .. '-' .. i
   local result
-  if kind == 'single' then result = serveSingle(units, least, id)
+  -- The account became part of another one (carry-script.ts): the asker will have heard of it by the next time.
+  if moved > now then result = -MOVED_AGAIN
+  elseif kind == 'single' then result = serveSingle(units, least, id)
   else result = serveBulk(units, least, id, kind == 'begun' and begun or slots) end
   if result > 0 then leased = leased + result else result = math.min(-1, math.ceil(result)) end
   answer[i + 1] = result

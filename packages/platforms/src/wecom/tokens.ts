@@ -15,6 +15,7 @@ export function wecomTokens(context: OpenContext, options: WecomOptions): TokenP
     log: context.log,
     name: `wecom:${options.corpId}:${options.agentId}`,
     credential: context.credential,
+    proof: context.channel.account?.proof,
     earlyMs: 5 * 60_000,
     fetch: () => fetchToken(context, options),
   })

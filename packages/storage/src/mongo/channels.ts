@@ -1,4 +1,4 @@
-import { APP_DISABLED, type Channel, type ChannelStore, type Resealed } from '@fanfare/core'
+import { APP_DISABLED, type Channel, type ChannelAccount, type ChannelStore, type Resealed } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import { resealed, type Sealed, type Sealer } from '../seal.ts'
 import type { Db } from './connect.ts'
@@ -6,17 +6,19 @@ import { isDuplicate } from './errors.ts'
 import { byIdsInOrder, rawOf } from './rows.ts'
 import type { ChannelDoc } from './schemas.ts'
 
+type Filter = Parameters<ReturnType<typeof rawOf<ChannelDoc>>['find']>[0]
 type Change = Parameters<ChannelStore['update']>[1]
 
-export function channelStore(db: Db, sealer: Sealer): ChannelStore {
+export function channelStore(db: Db, sealer: Sealer): Omit<ChannelStore, 'proofOf'> {
   return {
     async insert(channel, credential) {
-      const { id, appId, limits, settings, ...rest } = channel
+      const { id, appId, limits, settings, account, ...rest } = channel
       const now = await db.clock.now()
       const json = { limits: JSON.stringify(limits), settings: JSON.stringify(settings) }
       const sealed = sealer.seal(credential, { appId, channelId: id })
       const ids = { _id: Number(id), appId: Number(appId) }
       const row: ChannelDoc = { ...rest, ...ids, ...json, credential: sealed, createdAt: now, updatedAt: now }
+      if (account) row.account = accountDoc(account)
       return !(await isDuplicate(rawOf(db.channels).insertOne(row)))
     },
     async ofApp(appId) {
@@ -27,6 +29,14 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
       return withApps(db, rows.map(toChannel))
     },
     byIds: async (ids) => withApps(db, await byIdsInOrder(db.channels, ids, toChannel)),
+    async assign(id, account) {
+      await rawOf(db.channels).updateOne({ _id: Number(id) }, { $set: { account: accountDoc(account) } })
+    },
+    async ofAccount(platform, accountId) {
+      const query = { 'account.id': { $eq: accountId }, platform: { $eq: platform } } as Filter
+      const rows = await rawOf(db.channels).find(query, { projection: NO_SECRET }).sort({ _id: 1 }).toArray()
+      return withApps(db, rows.map(toChannel))
+    },
     update: (id, change) => update(db, sealer, id, change),
     /** The channel goes first, so that nothing is sent through it any more. */
     async remove(id) {
@@ -76,6 +86,7 @@ async function withApps<T extends Channel | undefined>(db: Db, channels: T[]): P
     channel && disabled.has(channel.appId) ? { ...channel, pausedFor: APP_DISABLED } : channel,
   )
 }
+const accountDoc = ({ id, proof, key }: ChannelAccount): ChannelAccount => ({ id, proof, key })
 
 type PublicRow = Omit<ChannelDoc, 'credential'>
 const NO_SECRET = { credential: 0 } as const
@@ -83,12 +94,13 @@ const NO_SECRET = { credential: 0 } as const
 async function update(db: Db, sealer: Sealer, id: string, change: Change): Promise<Channel | undefined> {
   const row = await db.channels.findOne({ _id: Number(id) }, { appId: 1 }).lean()
   if (!row) return undefined
-  const { limits, settings, pausedFor, credential } = change
+  const { limits, settings, pausedFor, credential, account } = change
   const set: Partial<ChannelDoc> = { updatedAt: await db.clock.now() }
   if (limits) set.limits = JSON.stringify(limits)
   if (settings) set.settings = JSON.stringify(settings)
   if (typeof pausedFor === 'string') set.pausedFor = pausedFor
   if (credential !== undefined) set.credential = sealer.seal(credential, { appId: String(row.appId), channelId: id })
+  if (account) set.account = accountDoc(account)
   const unset = pausedFor === null ? { $unset: { pausedFor: 1 } } : {}
   const changed = await db.channels
     .findOneAndUpdate({ _id: Number(id) }, { $set: set, ...unset }, { returnDocument: 'after', projection: NO_SECRET })
@@ -106,6 +118,7 @@ function toChannel(row: PublicRow): Channel {
     limits: JSON.parse(row.limits),
     settings: JSON.parse(row.settings),
     ...(row.pausedFor !== undefined && { pausedFor: row.pausedFor }),
+    ...(row.account && { account: accountDoc(row.account) }),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   }

@@ -1,5 +1,6 @@
 import type { Store } from '@fanfare/core'
 import type { Sealer } from '../seal.ts'
+import { accountStore } from './accounts.ts'
 import { appStore } from './apps.ts'
 import { channelStore } from './channels.ts'
 import { chunkStore } from './chunks.ts'
@@ -28,7 +29,8 @@ export async function openMongo(url: string, sealer: Sealer, maxDevicesPerUser: 
       purge: (limit: number) => purge(db, limit),
     }),
     apps: guarded(appStore(db)),
-    channels: guarded(channelStore(db, sealer)),
+    channels: { ...guarded(channelStore(db, sealer)), proofOf: (secret) => sealer.proofOf(secret) },
+    accounts: guarded(accountStore(db)),
     devices: guarded(deviceStore(db, maxDevicesPerUser)),
     labels: guarded(labelStore(db)),
     tasks: guarded(taskStore(db)),

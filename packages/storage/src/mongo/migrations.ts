@@ -22,6 +22,10 @@ export const MIGRATIONS: readonly Migration[] = [
   () => Promise.resolve(),
   // To 4: revoked tokens have the `appId` of their app, so that it can have so many only. Older ones count for none.
   () => Promise.resolve(),
+  // To 5: channels say whose limit they count against (`account`), each from its first opening; and `accountJoins`.
+  async (db) => {
+    await db.collection('channels').createIndex({ 'account.id': 1, platform: 1 }, { sparse: true })
+  },
 ]
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */

@@ -17,7 +17,7 @@ export type AppDoc = {
   tokensFrom?: number
   createdAt: Date
 }
-export type ChannelDoc = Pick<Channel, 'platform' | 'name' | 'createdAt' | 'updatedAt'> & {
+export type ChannelDoc = Pick<Channel, 'platform' | 'name' | 'createdAt' | 'updatedAt' | 'account'> & {
   _id: number
   appId: number
   limits: string
@@ -25,6 +25,8 @@ export type ChannelDoc = Pick<Channel, 'platform' | 'name' | 'createdAt' | 'upda
   pausedFor?: string
   credential: Sealed
 }
+/** `_id` is a part of an account. */
+export type AccountJoinDoc = { _id: string; joined: string }
 export type DeviceDoc = {
   _id: number
   appId: number
@@ -156,6 +158,7 @@ export type SchemaDoc = { _id: string; version: number }
 export type Models = {
   apps: Model<AppDoc>
   channels: Model<ChannelDoc>
+  accountJoins: Model<AccountJoinDoc>
   devices: Model<DeviceDoc>
   users: Model<UserDoc>
   labels: Model<LabelDoc>
@@ -186,10 +189,13 @@ const apps = new Schema(
 const channels = new Schema(
   {
     ...{ _id: Number, appId: count, platform: text, name: text, limits: text, settings: text, pausedFor: String },
-    ...{ credential: Mixed, createdAt: instant, updatedAt: instant },
+    ...{ credential: Mixed, createdAt: instant, updatedAt: instant, account: Mixed },
   },
   OPTIONS,
-).index({ appId: 1, name: 1 }, { unique: true })
+)
+  .index({ appId: 1, name: 1 }, { unique: true })
+  .index({ 'account.id': 1, platform: 1 }, { sparse: true })
+const accountJoins = new Schema({ _id: String, joined: text }, OPTIONS)
 
 const devices = new Schema(
   {
@@ -256,6 +262,7 @@ const schema = new Schema({ _id: String, version: count }, OPTIONS)
 const SCHEMAS = {
   apps,
   channels,
+  accountJoins,
   devices,
   users,
   labels,

@@ -1,6 +1,7 @@
 import {
   APP_DISABLED,
   type Channel,
+  type ChannelAccount,
   type ChannelStore,
   type NewChannel,
   type PlatformName,
@@ -24,6 +25,9 @@ const COLUMNS = [
   'paused_for',
   'created_at',
   'updated_at',
+  'account_id',
+  'proof',
+  'account',
 ] as const satisfies (keyof ChannelRow)[]
 const columnOf = (name: (typeof COLUMNS)[number]): string =>
   name === 'paused_for' ? `case when a.disabled = 1 then '${APP_DISABLED}' else c.paused_for end` : `c.${name}`
@@ -31,6 +35,7 @@ const SELECT = `
   select json_group_array(json_object(${COLUMNS.map((name) => `'${name}', ${columnOf(name)}`).join()}))
   from channels c left join apps a on a.id = c.app`
 const BY_IDS = `${SELECT} where c.id in (select value from json_each(?))`
+const OF_ACCOUNT = `${SELECT} where c.platform = ? and c.account_id = ?`
 const OF_APP = `${SELECT} where c.app = ?`
 
 export function channelStore(db: Db, sealer: Sealer): ChannelStore {
@@ -52,16 +57,29 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
           ...(change.settings && { settings: JSON.stringify(change.settings) }),
           ...(change.pausedFor !== undefined && { paused_for: change.pausedFor }),
           ...(credential !== undefined && { sealed: sealed(sealer, channel, credential) }),
+          ...(change.account && accountColumns(change.account)),
           updated_at: db.now(),
         }
         db.change(db.build.updateTable('channels').set(set).where('id', '=', toKey(id)))
         return byIds(db, [id])[0]
       }),
+    assign: (id, account) =>
+      db.write(() => {
+        db.change(db.build.updateTable('channels').set(accountColumns(account)).where('id', '=', toKey(id)))
+      }),
+    ofAccount: (platform, accountId) =>
+      db.read(() => {
+        const rows = db.json<ChannelRow[]>(OF_ACCOUNT, [platform, accountId])
+        return rows.sort((one, other) => one.id - other.id).map(toChannel)
+      }),
+    proofOf: (secret) => sealer.proofOf(secret),
     remove: (id) => remove(db, id),
     credential: (id) => db.read(() => credential(db, sealer, id)),
     reseal: (query) => reseal(db, sealer, query),
   }
 }
+
+const accountColumns = ({ id, proof, key }: ChannelAccount) => ({ account_id: id, proof, account: key })
 
 const sealed = (sealer: Sealer, channel: { id: string; appId: string }, credential: string): string =>
   JSON.stringify(sealer.seal(credential, { appId: channel.appId, channelId: channel.id }))
@@ -78,6 +96,7 @@ function insert(db: Db, channel: NewChannel, sealedCredential: string): boolean 
     sealed: sealedCredential,
     created_at: db.now(),
     updated_at: db.now(),
+    ...(channel.account ? accountColumns(channel.account) : { account_id: null, proof: null, account: null }),
   }
   return (
     db.change(
@@ -155,6 +174,9 @@ const toChannel = (row: ChannelRow): Channel => ({
   limits: JSON.parse(row.limits) as Channel['limits'],
   settings: JSON.parse(row.settings) as Channel['settings'],
   ...(row.paused_for !== null && { pausedFor: row.paused_for }),
+  ...(row.account_id !== null &&
+    row.proof !== null &&
+    row.account !== null && { account: { id: row.account_id, proof: row.proof, key: row.account } }),
   createdAt: new Date(row.created_at),
   updatedAt: new Date(row.updated_at),
 })

@@ -1,5 +1,6 @@
 import type { Store } from '@fanfare/core'
 import type { Sealer } from '../seal.ts'
+import { accountStore } from './accounts.ts'
 import { appStore } from './apps.ts'
 import { channelStore } from './channels.ts'
 import { chunkStore } from './chunks.ts'
@@ -30,6 +31,7 @@ export async function openSqlite(path: string, sealer: Sealer, options: Options)
   return {
     apps: appStore(db),
     channels: channelStore(db, sealer),
+    accounts: accountStore(db),
     devices: deviceStore(db, options.maxDevicesPerUser),
     labels: labelStore(db),
     tasks: taskStore(db),

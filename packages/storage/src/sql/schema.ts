@@ -69,6 +69,13 @@ alter table apps add column tokens_from integer not null default 0;
 alter table revoked add column app integer;
 create index revoked_app on revoked (app);
 `,
+  `
+alter table channels add column account_id text;
+alter table channels add column proof text;
+alter table channels add column account text;
+create index channels_account on channels (platform, account_id) where account_id is not null;
+create table account_joins (part text primary key, joined text not null) strict, without rowid;
+`,
 ]
 
 /** Makes or upgrades the tables. Several processes may do it at once: one does, under the write lock. */

@@ -24,7 +24,11 @@ export type Tables = {
     sealed: string
     created_at: number
     updated_at: number
+    account_id: string | null
+    proof: string | null
+    account: string | null
   }
+  account_joins: { part: string; joined: string }
   devices: {
     id: number
     app: number

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { APP_DISABLED } from '@fanfare/core'
 import { expect, it } from '@jest/globals'
 import { eventually, type GetSubject } from './subject.ts'
@@ -121,6 +122,53 @@ export function appCases(get: GetSubject): void {
     expect(changed?.pausedFor).toBeUndefined()
     expect(await store.channels.credential(id)).toBe('new')
     expect(await store.channels.update('0', { pausedFor: 'x' })).toBeUndefined()
+  })
+
+  it('says whose limit a channel counts against, and finds all of a counting id in their order', async () => {
+    const { store, make } = get()
+    const id = `288${await make.id()} Ünï`
+    const account = { id, proof: 'k1.one', key: 'xiaomi:own' }
+    const first = await make.channel({ account })
+    const second = await make.channel()
+    await make.channel({ platform: 'fcm', account })
+    expect((await store.channels.byIds([first.id]))[0]?.account).toEqual(account)
+    const [before] = await store.channels.byIds([second.id])
+    expect(before?.account).toBeUndefined()
+    await store.channels.assign(second.id, { ...account, key: 'xiaomi:other' })
+    const [assigned] = await store.channels.byIds([second.id])
+    expect(assigned).toEqual({ ...before, account: { ...account, key: 'xiaomi:other' } })
+    const found = await store.channels.ofAccount('xiaomi', id)
+    expect(found.map((channel) => channel.id)).toEqual([first.id, second.id])
+    expect(await store.channels.ofAccount('huawei', id)).toEqual([])
+    expect(await store.channels.ofAccount('xiaomi', { $gt: '' } as unknown as string).catch(() => [])).toEqual([])
+    const changed = await store.channels.update(first.id, { account: { ...account, proof: 'k1.two' } })
+    expect(changed?.account).toEqual({ ...account, proof: 'k1.two' })
+    expect(await store.channels.credential(first.id)).toBe('secret')
+  })
+
+  it('tells equal secrets by a keyed hash that does not hold them', () => {
+    const { store } = get()
+    const proof = store.channels.proofOf('secret ünï😀')
+    expect(store.channels.proofOf('secret ünï😀')).toBe(proof)
+    expect(store.channels.proofOf('secret ünï😁')).not.toBe(proof)
+    expect(proof).toMatch(/^[\w-]+\.[\w-]{43}$/)
+    const unkeyed = createHash('sha256').update('secret ünï😀').digest('base64url')
+    expect(proof).not.toContain(unkeyed)
+  })
+
+  it('keeps which parts of accounts were joined', async () => {
+    const { store, make } = get()
+    const [one, two, three] = await Promise.all([make.id(), make.id(), make.id()].map(async (id) => `part:${await id}`))
+    const parts = [one, two, three] as string[]
+    await store.accounts.join(parts.slice(0, 2), 'a')
+    expect(await store.accounts.joined(parts)).toEqual(['a', 'a', undefined])
+    await store.accounts.join(parts.slice(1), 'b')
+    expect(await store.accounts.joined([...parts].reverse())).toEqual(['b', 'b', 'a'])
+    await store.accounts.separate(parts.slice(0, 2))
+    expect(await store.accounts.joined(parts)).toEqual([undefined, undefined, 'b'])
+    await store.accounts.separate([])
+    await store.accounts.join([], 'c')
+    expect(await store.accounts.joined([])).toEqual([])
   })
 
   it('removes a channel with its devices and no others', async () => {
