@@ -21,13 +21,14 @@ export class Sockets {
   readonly #limits: SocketLimits
   readonly #callers: Callers
   readonly #byAddress = new Map<string, Set<Socket>>()
+  /** A socket that was ended no longer says whose it was. */
+  readonly #addresses = new Map<Socket, string>()
   readonly #strangers = new Set<Socket>()
   readonly #proxies = new Set<Socket>()
   /** Requests under way by whom a trusted proxy named. */
   readonly #forwarded = new Map<string, number>()
   /** Since when a peer does not take what was written. */
   readonly #stuck = new Map<Socket, number>()
-  #count = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(limits: SocketLimits) {
@@ -45,7 +46,7 @@ export class Sockets {
   }
 
   get size(): number {
-    return this.#count
+    return this.#addresses.size
   }
 
   /** Takes a new connection, or ends it. */
@@ -56,12 +57,12 @@ export class Sockets {
     const isProxy = this.#callers.isTrusted(peer)
     const tooMany = !isProxy && own.size >= this.#limits.socketsPerAddress
     if (tooMany && !this.#end(this.#strangerOf(own))) return void socket.destroy()
-    if (this.#count >= this.#limits.maxSockets && !this.#end(this.#victimFor(own))) return void socket.destroy()
+    if (this.size >= this.#limits.maxSockets && !this.#end(this.#victimFor(own))) return void socket.destroy()
     this.#byAddress.set(address, own.add(socket))
+    this.#addresses.set(socket, address)
     if (isProxy) this.#proxies.add(socket)
     else this.#strangers.add(socket)
-    this.#count++
-    socket.once('close', () => this.#remove(socket, address))
+    socket.once('close', () => this.#remove(socket))
   }
 
   /** A request on this connection came with a token or a secret that holds. */
@@ -109,25 +110,25 @@ export class Sockets {
 
   #end(socket: Socket | undefined): boolean {
     if (!socket) return false
-    this.#remove(socket, blockOf(socket.remoteAddress ?? ''))
+    this.#remove(socket)
     socket.destroy()
     return true
   }
 
-  #remove(socket: Socket, address: string): void {
+  #remove(socket: Socket): void {
+    const address = this.#addresses.get(socket)
+    if (address === undefined) return
+    this.#addresses.delete(socket)
     const own = this.#byAddress.get(address)
-    if (!own?.delete(socket)) return
-    this.#count--
-    if (own.size === 0) this.#byAddress.delete(address)
+    own?.delete(socket)
+    if (own?.size === 0) this.#byAddress.delete(address)
     for (const set of [this.#strangers, this.#proxies, this.#stuck]) set.delete(socket)
   }
 
   /** Looked at from time to time, so that a request costs no timer. */
   #cutStuck(): void {
     const now = performance.now()
-    for (const sockets of this.#byAddress.values()) {
-      for (const socket of sockets) this.#judge(socket, now)
-    }
+    for (const socket of this.#addresses.keys()) this.#judge(socket, now)
   }
 
   #judge(socket: Socket, now: number): void {
