@@ -32,11 +32,7 @@ export function channelStore(db: Db, sealer: Sealer): Omit<ChannelStore, 'proofO
     async assign(id, account) {
       await rawOf(db.channels).updateOne({ _id: Number(id) }, { $set: { account: accountDoc(account) } })
     },
-    async ofAccount(platform, accountId) {
-      const query = { 'account.id': { $eq: accountId }, platform: { $eq: platform } } as Filter
-      const rows = await rawOf(db.channels).find(query, { projection: NO_SECRET }).sort({ _id: 1 }).toArray()
-      return withApps(db, rows.map(toChannel))
-    },
+    ofAccount: (platform, accountId) => ofAccount(db, platform, accountId),
     update: (id, change) => update(db, sealer, id, change),
     /** The channel goes first, so that nothing is sent through it any more. */
     async remove(id) {
@@ -86,6 +82,12 @@ async function withApps<T extends Channel | undefined>(db: Db, channels: T[]): P
     channel && disabled.has(channel.appId) ? { ...channel, pausedFor: APP_DISABLED } : channel,
   )
 }
+async function ofAccount(db: Db, platform: string, accountId: string): Promise<Channel[]> {
+  const query = { 'account.id': { $eq: accountId }, platform: { $eq: platform } } as Filter
+  const rows = await rawOf(db.channels).find(query, { projection: NO_SECRET }).sort({ _id: 1 }).toArray()
+  return withApps(db, rows.map(toChannel))
+}
+
 const accountDoc = ({ id, proof, key }: ChannelAccount): ChannelAccount => ({ id, proof, key })
 
 type PublicRow = Omit<ChannelDoc, 'credential'>
