@@ -23,6 +23,7 @@ import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
 import type { Redis } from 'ioredis'
 import { derivedKey, Tokens } from './auth.ts'
 import { Background } from './background.ts'
+import { Backlogs } from './backlog.ts'
 import { Cached } from './cached.ts'
 import type { ApiConfig } from './config.ts'
 import { Failures, InFlight } from './limits.ts'
@@ -84,6 +85,7 @@ export type ApiContext = Parts & {
   memory: MemoryGuard
   /** Tasks of one app are made one after the other, so that its limits hold exactly. */
   lines: Lines
+  backlogs: Backlogs
   /** As the workers have them, for synchronous pushes. */
   gate: DeadTokenGate
   breaker: Breaker
@@ -124,6 +126,7 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     failures: new Failures(),
     memory: new MemoryGuard({ use: () => parts.jobs.memoryUse(config.redisMaxMemoryBytes), log: parts.log }),
     lines: new Lines(store),
+    backlogs: new Backlogs(store),
     background: new Background(),
     ready: true,
   }

@@ -89,6 +89,26 @@ describe('a channel paused by the operator', () => {
     await allSent(tasks)
   })
 
+  it('keeps its chunks in the store, none of them in Redis, and loses none', async () => {
+    const channel = await rig.channel('fcm')
+    await rig.store.channels.update(channel.id, { pausedFor: 'maintenance' })
+    await rig.worker()
+    const tasks = await pushes(channel, tokens('ok-parked', 300))
+    const bulk = await rig.task(channel, await rig.devices(channel, tokens('ok-parked-bulk', 50)), { lane: 'bulk' })
+    await rig.enqueue(channel, [bulk], 'bulk')
+    const refs = [...tasks, bulk].map((taskId) => ({ taskId, seq: 0 }))
+    await until('all wait', async () =>
+      (await rig.store.chunks.byRefs(refs)).every((chunk) => chunk?.state === 'waiting'),
+    )
+    const jobs = [0, 1].flatMap((gen) => refs.map((ref) => ({ ...ref, gen, platform: 'fcm' as const })))
+    await until('no job is left', async () => !(await rig.jobs.present(jobs)).includes(true))
+    expect(requests()).toBe(0)
+    await rig.store.channels.update(channel.id, { pausedFor: null })
+    await allSent(tasks)
+    expect(await rig.outcomes(bulk)).toEqual({ sent: 50 })
+    expect(rig.simulator.journal.counts('fcm')).toMatchObject({ accepted: 350, duplicates: 0 })
+  })
+
   it('does not hold up another channel of the platform', async () => {
     const paused = await rig.channel('fcm')
     const runs = await rig.channel('fcm')

@@ -57,6 +57,7 @@ export class SingleBench {
     const platform = oneOf(options, 'platform', PLATFORMS)
     const fleet = await Fleet.start({ ...store, workers: numberOf(options, 'workers'), log: progress })
     const app = await FleetApp.create(fleet)
+    await app.liftTaskLimits()
     const channelId = await app.addNotifier(platform, 'bench')
     const count = USERS[store.store]
     progress(`binding ${count} devices`)

@@ -17,6 +17,7 @@ export const APP_DEFAULTS: Required<AppSettings> = {
   maxLabels: 100,
   maxLabelsPerPush: 3,
   requestsPerMinute: 0,
+  maxBacklog: 20_000,
 }
 
 /** Members of one chunk at most. */

@@ -24,3 +24,20 @@ export class Parking {
     this.#next.delete(channelId)
   }
 }
+
+/** A chunk that does not come back within this went to another process or ended. */
+const KEPT_MS = 10_000
+
+/** Of each channel that is paused until a try succeeds, the chunk that this process tries with. */
+export class Tries {
+  readonly #kept = new IdleMap<{ chunk: string; until: number }>(({ until }) => until < performance.now())
+
+  /** Whether this chunk is the one, or becomes it because there is none. */
+  keep(channelId: string, chunk: string): boolean {
+    const now = performance.now()
+    const known = this.#kept.get(channelId)
+    if (known && known.chunk !== chunk && known.until > now) return false
+    this.#kept.set(channelId, { chunk, until: now + KEPT_MS })
+    return true
+  }
+}

@@ -1,6 +1,6 @@
 import { type Backoff, RETRY } from './backoff.ts'
 import { Batcher } from './batcher.ts'
-import { Breaker } from './breaker.ts'
+import { Breaker, isProbed } from './breaker.ts'
 import { ChannelCache } from './channel-cache.ts'
 import { DeadTokenGate } from './dead-token-gate.ts'
 import { LEASE_MS } from './defaults.ts'
@@ -10,7 +10,7 @@ import { StoreClock } from './deliver-clock.ts'
 import { Finisher } from './deliver-finish.ts'
 import { Heartbeat } from './deliver-held.ts'
 import type { Again, At, DeliverKit } from './deliver-kit.ts'
-import { Parking } from './deliver-parking.ts'
+import { Parking, Tries } from './deliver-parking.ts'
 import { Turns } from './deliver-turns.ts'
 import { TaskWatch } from './deliver-watch.ts'
 import { StoreDownError } from './errors.ts'
@@ -44,7 +44,7 @@ export type DeliverOptions = {
 }
 
 const STORE_AWAY_AFTER_MS = 1000
-const PAUSED_AFTER_MS = 1000
+const PAUSED_AFTER_MS = 2000
 const PAUSED_SPACING_MS = 2
 const REFUSED_AFTER_MS = 2000
 /** Those of a channel that has not proved itself yet come back one by one. */
@@ -68,12 +68,15 @@ export class Deliverer {
   readonly #finisher: Finisher
   readonly #claims = new Map<string, Batcher<ChunkRef, Claimed | undefined>>()
   readonly #reads: Batcher<string, string | null | undefined>
+  readonly #parker: Batcher<ChunkRef, boolean>
+  readonly #tries = new Tries()
   readonly #slowUntil = new IdleMap<number>((until) => until < performance.now())
   #stopping = false
 
   constructor(options: DeliverOptions) {
     this.#options = options
     this.#reads = new Batcher((ids) => options.store.devices.tokens(ids), { maxItems: 500, inFlight: 2, apart: true })
+    this.#parker = new Batcher((refs) => options.store.chunks.park(refs), CLAIMS)
     this.#finisher = new Finisher(options.store, options.log)
     this.kit = this.#makeKit()
   }
@@ -115,8 +118,7 @@ export class Deliverer {
     const channel = await this.kit.channels.get(job.channelId)
     if (!channel) return this.#channelGone(job)
     const probe = channel.pausedFor !== undefined
-    if (probe && !(await this.kit.breaker.mayProbe(channel)))
-      return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
+    if (probe && !(await this.kit.breaker.mayProbe(channel))) return this.#standAside(job, channel)
     const pusher = await this.#open(channel)
     if (!pusher) return this.#later(channel, REFUSED_AFTER_MS, PAUSED_SPACING_MS)
     const answer = await this.#leave(channel, pusher, { lane: job.lane, probe })
@@ -125,6 +127,19 @@ export class Deliverer {
     const claimed = await this.#claim(job, pusher.batchSize, leave)
     if (!claimed) return undefined
     return new ChunkRun(this.kit, { claimed, channel, pusher, leave, probe, signal }).run()
+  }
+
+  /**
+   * The chunks of a paused channel wait in the store. One of a channel that goes on by itself stays with this process, to
+   * try with; it comes back when the channel runs, as the others do.
+   */
+  async #standAside(job: DeliverJob, channel: Channel): Promise<Again | undefined> {
+    if (isProbed(channel) && this.#tries.keep(channel.id, `${job.taskId}-${job.seq}`)) {
+      return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
+    }
+    const { taskId, seq, gen } = job
+    if (await this.#parker.add({ taskId, seq, gen })) return undefined
+    return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
   }
 
   async #open(channel: Channel): Promise<Pusher | undefined> {

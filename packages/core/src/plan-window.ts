@@ -4,6 +4,7 @@ import type { ChannelCache } from './channel-cache.ts'
 import { CHUNK_SIZE } from './defaults.ts'
 import type { Enqueue, Log } from './ports.ts'
 import type { Store } from './store.ts'
+import type { BacklogRow, WaitingLane } from './store-ledger.ts'
 import type { Channel, PlatformName } from './types.ts'
 
 export type WindowOptions = {
@@ -24,20 +25,15 @@ export type WindowOptions = {
  * A channel with waiting chunks. `open`: how many of it are in Redis; `most`: how many may be. `still`: it is paused, so
  * what it has in Redis does not move and takes no place of others.
  */
-export type Backlog = {
-  channelId: string
-  appId: string
-  platform: PlatformName
-  open: number
-  most: number
-  still?: boolean
-}
+export type Backlog = BacklogRow & { most: number; still?: boolean }
 
 const PER_CHANNEL = 32
 const PER_PLATFORM = 256
 const PER_PASS = 1000
 /** A paused channel that has no chunk in Redis gets one so often, to find out with whether it works again. */
 const PROBE_MS = 10_000
+/** Single pushes of one app that come back in one pass, after its channel was paused. */
+const SINGLES_PER_PASS = 500
 const FRESH_MS = 500
 /** Chunks done within this time are followed by one write. A window holds the work of a longer time. */
 const PULL_MS = 20
@@ -112,17 +108,31 @@ export class Window {
       const places = fill ? this.#placesOf(rows, most) : { free: room.get(platform) ?? 0, sure: 0 }
       share(moving, places, picked)
     }
-    if (fill) this.#pickProbes(picked)
-    await Promise.all(Array.from(picked, ([row, count]) => this.#promote(row, count)))
+    const singles = new Map<Backlog, number>()
+    if (fill) this.#pickSingles(singles)
+    if (fill) this.#pickProbes(picked, singles)
+    await Promise.all([
+      ...Array.from(picked, ([row, count]) => this.#promote(row, count, 'bulk')),
+      ...Array.from(singles, ([row, count]) => this.#promote(row, count, 'single')),
+    ])
   }
 
-  #pickProbes(picked: Map<Backlog, number>): void {
+  /** They waited for their channel; it goes on, and what comes back is shared by its app's channels. */
+  #pickSingles(singles: Map<Backlog, number>): void {
+    const rows = this.#rows.filter((row) => row.single && !row.still)
+    const ofApp = new Map<string, number>()
+    for (const { appId } of rows) ofApp.set(appId, (ofApp.get(appId) ?? 0) + 1)
+    for (const row of rows) singles.set(row, Math.ceil(SINGLES_PER_PASS / (ofApp.get(row.appId) ?? 1)))
+  }
+
+  #pickProbes(picked: Map<Backlog, number>, singles: Map<Backlog, number>): void {
     const now = performance.now()
     for (const [channelId, at] of this.#probedAt) if (now - at > PROBE_MS) this.#probedAt.delete(channelId)
     for (const row of this.#rows) {
       if (!row.still || row.open >= row.most || this.#probedAt.has(row.channelId)) continue
       this.#probedAt.set(row.channelId, now)
-      picked.set(row, 1)
+      if (row.single) singles.set(row, 1)
+      else picked.set(row, 1)
     }
   }
 
@@ -135,18 +145,20 @@ export class Window {
     for (const { channelId, platform } of found) this.#platforms.set(channelId, platform)
   }
 
-  async #judged(row: Omit<Backlog, 'most' | 'still'>): Promise<Backlog> {
+  async #judged(row: BacklogRow): Promise<Backlog> {
     const channel = await this.#options.channels.get(row.channelId)
-    const most = channel ? windowOf(channel, this.#options.perChannel ?? PER_CHANNEL) : 0
-    return { ...row, most, still: channel?.pausedFor !== undefined }
+    const still = channel?.pausedFor !== undefined
+    const most = channel && (row.bulk || still) ? windowOf(channel, this.#options.perChannel ?? PER_CHANNEL) : 0
+    return { ...row, most, still }
   }
 
-  async #promote(row: Backlog, count: number): Promise<void> {
-    const { channelId, platform } = row
-    const refs = await this.#options.store.chunks.promote(channelId, count)
+  async #promote(row: Backlog, count: number, lane: WaitingLane): Promise<void> {
+    const { appId, channelId, platform } = row
+    const refs = await this.#options.store.chunks.promote(channelId, count, lane)
     // Fewer than asked: nothing is waiting any more.
-    if (refs.length < count) row.most = 0
-    if (refs.length > 0) await this.#options.enqueue(refs.map((ref) => ({ ...ref, platform, channelId, lane: 'bulk' })))
+    if (refs.length < count && lane === 'bulk') row.most = 0
+    const items = refs.map((ref): Enqueue => ({ ...ref, platform, channelId, appId, lane }))
+    if (items.length > 0) await this.#options.enqueue(items)
   }
 }
 

@@ -1,7 +1,16 @@
 import type { Channel, ChunkRef, Lane, PlatformName, Pusher } from './types.ts'
 
-/** A chunk to be put into its platform's queue. `channelId` lets a worker ask the limiter before it claims. */
-export type Enqueue = ChunkRef & { platform: PlatformName; channelId: string; lane: Lane; delayMs?: number }
+/**
+ * A chunk to be put into its platform's queue. `channelId` lets a worker ask the limiter before it claims. `appId`, where
+ * it is known, keeps many single pushes of one app behind the few of others.
+ */
+export type Enqueue = ChunkRef & {
+  platform: PlatformName
+  channelId: string
+  appId?: string
+  lane: Lane
+  delayMs?: number
+}
 
 /** The work index over Redis (packages/queue). Everything in it can be rebuilt from the store. */
 export interface Jobs {

@@ -1,4 +1,4 @@
-import type { Canary, Chunk, ChunkRef, Outcome, Plan, PlatformName, Task, TaskState } from './types.ts'
+import type { Canary, Chunk, ChunkRef, Lane, Outcome, Plan, PlatformName, Task, TaskState } from './types.ts'
 
 /** A caller's Idempotency-Key: `fingerprint` is an HMAC of method, path and raw body. */
 export type Idempotency = { key: string; fingerprint: string }
@@ -74,6 +74,15 @@ export interface TaskStore {
   toSweep(limit: number): Promise<Task[]>
 }
 
+export type WaitingLane = Exclude<Lane, 'sync'>
+/** What waits of a channel, by lane, and how many of its bulk chunks are planned, queued or sending. */
+export type BacklogRow = {
+  channelId: string
+  appId: string
+  platform: PlatformName
+  open: number
+} & Record<WaitingLane, boolean>
+
 export type Claimed = { chunk: Chunk; task: Task }
 /** One write of a claimed chunk. Indices in `outcomes` are members; `started` marks a window before it is sent. */
 export type ChunkWrite = {
@@ -131,18 +140,20 @@ export interface ChunkStore {
   /** Pushes back the lease of chunks whose job still stands in Redis, so that `lost` is quiet about them. */
   stillQueued(refs: readonly ChunkRef[], leaseMs: number): Promise<void>
   /**
-   * Up to `limit` waiting chunks of a channel to `planned`, oldest task first, skipping paused tasks and those whose
-   * canary is `running` or `held` (the canary's own chunks are written as `planned`, never as `waiting`).
+   * Up to `limit` waiting chunks of a channel and lane to `planned`, oldest task first, skipping paused tasks and those
+   * whose canary is `running` or `held` (the canary's own chunks are written as `planned`, never as `waiting`).
    */
-  promote(channelId: string, limit: number): Promise<ChunkRef[]>
+  promote(channelId: string, limit: number, lane?: WaitingLane): Promise<ChunkRef[]>
   /**
-   * Up to `limit` channels with waiting chunks that `promote` would take, in order of their ids from behind `after` on,
-   * and how many of their bulk chunks are planned, queued or sending.
+   * The channel is paused: planned and queued chunks become `waiting`, gen + 1. True where the job of the ref has nothing
+   * more to do (also where the chunk is final, superseded or being sent); false where the chunk stays as it is, because
+   * nobody would promote it: of a canary that runs or was held.
    */
-  backlog(
-    limit: number,
-    after?: string,
-  ): Promise<{ channelId: string; appId: string; platform: PlatformName; open: number }[]>
+  park(refs: readonly ChunkRef[]): Promise<boolean[]>
+  /** Up to `limit` channels with waiting chunks that `promote` would take, in order of their ids from behind `after` on. */
+  backlog(limit: number, after?: string): Promise<BacklogRow[]>
+  /** How many chunks of single pushes an app has that are not final, counted up to `most`; about right is enough. */
+  openSingles(appId: string, most: number): Promise<number>
   /**
    * Members not final of chunks whose task expired → expired; chunks done. Not those being sent under a lease that
    * holds. Also what is left open of ended tasks → cancelled, and of removed channels → rejected. Answers how many chunks.
@@ -154,6 +165,9 @@ export interface ChunkStore {
   bury(maxStarts: number, limit: number): Promise<number>
   /** Open members of a task → cancelled, except of chunks being sent: those see it at their next write. Answers how many chunks. */
   cancel(taskId: string): Promise<number>
-  /** Chunks without a task row older than a minute (Mongo: a crash before the commit point). Answers how many. */
+  /**
+   * Chunks without a task row older than a minute (Mongo: a crash before the commit point), and waiting single pushes
+   * whose task was cancelled by a process that died before it cancelled them. Answers how many.
+   */
   removeOrphans(limit: number): Promise<number>
 }

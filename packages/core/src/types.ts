@@ -32,6 +32,7 @@ export type AppSettings = {
   maxLabels?: number
   maxLabelsPerPush?: number
   requestsPerMinute?: number
+  maxBacklog?: number
 }
 
 /** How much a vendor account may be sent: `rate` units per `perMs`; `rate` 0 = no limit. */

@@ -4,7 +4,7 @@ import type { Enqueue } from '../src/ports.ts'
 import type { Channel, ChannelLimits, PlatformName } from '../src/types.ts'
 
 const row = (appId: string, channelId: string, open = 0, most = 32): Backlog => {
-  return { appId, channelId, platform: 'fcm', open, most }
+  return { appId, channelId, platform: 'fcm', open, most, bulk: true, single: false }
 }
 function shared(rows: readonly Backlog[], free: number, sure = 0): Record<string, number> {
   const picked = new Map<Backlog, number>()
@@ -75,6 +75,20 @@ async function passes(rows: Omit<Backlog, 'most'>[], paused: Record<string, stri
   }
   return pass
 }
+
+it('brings back so many single pushes of an app in a pass, over all of its channels', async () => {
+  const singles = { bulk: false, single: true }
+  const rows = [
+    { ...row('a', 'a1'), ...singles },
+    { ...row('a', 'a2'), ...singles },
+    { ...row('b', 'b1'), ...singles },
+  ]
+  expect(await (await passes([...rows, { ...row('c', 'off'), ...singles }], { off: 'maintenance' }))()).toEqual({
+    a1: 250,
+    a2: 250,
+    b1: 500,
+  })
+})
 
 describe('channels that are paused', () => {
   it('take no places: of those that go on by themselves one chunk is there to try with', async () => {

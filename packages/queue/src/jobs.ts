@@ -20,14 +20,15 @@ export const jobIdOf = (ref: ChunkRef): string => `${ref.taskId}-${ref.seq}-${re
 export const jobKeyOf = (platform: PlatformName, ref: ChunkRef): string =>
   `${prefixOf(platform)}:${platform}:${jobIdOf(ref)}`
 
-/** Any number above 0 lets jobs without a priority go first: single pushes before chunks of tasks. */
+/** Jobs without a priority go first, then from 1 up: single pushes, those of a crowd (crowd.ts), chunks of tasks. */
 const BULK_PRIORITY = 10
 const BASE: JobsOptions = { keepLogs: 0, sizeLimit: 4096 }
 
-export function deliverJob(item: Enqueue): { name: string; data: DeliverData; opts: JobsOptions } {
+export function deliverJob(item: Enqueue, place = 0): { name: string; data: DeliverData; opts: JobsOptions } {
   const { taskId: task, seq, gen, channelId: channel } = item
   const opts: JobsOptions = { ...BASE, jobId: jobIdOf(item) }
   if (item.lane === 'bulk') opts.priority = BULK_PRIORITY
+  else if (place > 0) opts.priority = place
   if (item.delayMs) opts.delay = item.delayMs
   return { name: 'deliver', data: { v: JOB_VERSION, task, seq, gen, channel }, opts }
 }
@@ -35,7 +36,7 @@ export function deliverJob(item: Enqueue): { name: string; data: DeliverData; op
 /** undefined where another version wrote it. */
 export function toDeliverJob(data: DeliverData, priority: number): DeliverJob | undefined {
   if (data.v !== JOB_VERSION) return undefined
-  const lane = priority > 0 ? 'bulk' : 'single'
+  const lane = priority >= BULK_PRIORITY ? 'bulk' : 'single'
   return { taskId: data.task, seq: data.seq, gen: data.gen, channelId: data.channel, lane }
 }
 

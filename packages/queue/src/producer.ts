@@ -2,12 +2,15 @@ import { Batcher, type ChunkRef, type Enqueue, type Jobs, type PlatformName } fr
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { connected, disconnect, producerConnection, within } from './connections.ts'
-import { deliverJob, jobKeyOf, PLAN_QUEUE, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
+import { Crowd } from './crowd.ts'
+import { deliverJob, jobKeyOf, PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
 
 /** Batches of 20–200 with a few in flight are the fastest (limits.md §1a). */
 const BULK = { maxItems: 200, inFlight: 4 }
 /** Also holds where Redis is down from the start, when BullMQ itself would wait for ever (toolchain.md §2). */
 const ADD_TIMEOUT_MS = 2000
+/** How often the length of a queue is looked at while jobs are added. */
+const LOOK_MS = 20
 
 export type JobQueues = Jobs & {
   /** Asks workers to plan a task; `part` tells apart the jobs of ranges planned side by side. */
@@ -21,26 +24,32 @@ export type JobQueues = Jobs & {
   checkPolicy(): Promise<void>
 }
 
+/** `crowd: false` serves single pushes in order alone; only chaos entries set it. */
+export type ProducerOptions = { crowd?: false }
+
 /** Redis is set up so that it would lose jobs. */
 export class PolicyError extends Error {
   override readonly name = 'PolicyError'
 }
 
 /** Opens the producing side. The connection is made in the background: Redis may be down. */
-export function openJobs(redisUrl: string): JobQueues {
-  return new Producer(producerConnection(redisUrl))
+export function openJobs(redisUrl: string, options: ProducerOptions = {}): JobQueues {
+  return new Producer(producerConnection(redisUrl), options)
 }
 
 class Producer implements JobQueues {
   readonly #redis: Redis
   readonly #queues = new Map<string, Queue>()
+  readonly #crowd: Crowd | undefined
+  readonly #lookedAt = new Map<PlatformName, number>()
   readonly #adders = new Map<PlatformName, Batcher<Enqueue, true>>()
 
-  constructor(redis: Redis) {
+  constructor(redis: Redis, options: ProducerOptions) {
     this.#redis = redis
+    this.#crowd = options.crowd === false ? undefined : new Crowd()
     for (const platform of QUEUE_PLATFORMS) {
       const queue = this.#open(platform)
-      this.#adders.set(platform, new Batcher((items) => addAll(queue, items), BULK))
+      this.#adders.set(platform, new Batcher((items) => this.#addAll(queue, platform, items), BULK))
     }
     this.#open(PLAN_QUEUE)
   }
@@ -94,17 +103,29 @@ class Producer implements JobQueues {
     return adder ? adder.add(item) : Promise.reject(new Error(`no queue for platform ${item.platform}`))
   }
 
+  async #addAll(queue: Queue, platform: PlatformName, items: Enqueue[]): Promise<true[]> {
+    const place = (item: Enqueue) => (this.#crowd && item.lane === 'single' ? this.#crowd.place(item) : 0)
+    const adding = queue.addBulk(items.map((item) => deliverJob(item, place(item))))
+    this.#look(platform)
+    await within(ADD_TIMEOUT_MS, 'enqueue', adding)
+    return items.map(() => true)
+  }
+
+  /** Behind the jobs on their connection; best effort. */
+  #look(platform: PlatformName): void {
+    const now = performance.now()
+    if (!this.#crowd || now - (this.#lookedAt.get(platform) ?? 0) < LOOK_MS) return
+    this.#lookedAt.set(platform, now)
+    const waiting = this.#redis.llen(`${prefixOf(platform)}:${platform}:wait`)
+    waiting.then((length) => this.#crowd?.saw(platform, length)).catch(() => undefined)
+  }
+
   #open(name: string): Queue {
     const queue = new Queue(name, queueOptions(name, this.#redis))
     queue.on('error', () => undefined)
     this.#queues.set(name, queue)
     return queue
   }
-}
-
-async function addAll(queue: Queue, items: Enqueue[]): Promise<true[]> {
-  await within(ADD_TIMEOUT_MS, 'enqueue', queue.addBulk(items.map(deliverJob)))
-  return items.map(() => true)
 }
 
 const numberIn = (info: string, field: string): number =>

@@ -68,7 +68,7 @@ describe('who finds no place', () => {
     const held = fill(places, 'a')
     expect(held).toBe(2)
     await new Promise((resolve) => setTimeout(resolve, 30))
-    const answers = await Promise.all(Array.from({ length: 10 }, () => places.enter(owner)))
+    const answers = await Promise.all(Array.from({ length: 10 }, async () => places.enter(owner)))
     expect(answers.every((granted) => !granted)).toBe(true)
     const away = Array.from({ length: 5 }, () => places.away(owner))
     expect([...away].sort((one, other) => one - other)).toEqual(away)

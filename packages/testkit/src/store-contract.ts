@@ -7,6 +7,7 @@ import { deviceCases } from './store-contract/devices-contract.ts'
 import { fleetCases } from './store-contract/fleet-contract.ts'
 import { idempotencyCases } from './store-contract/idempotency-contract.ts'
 import { labelCases } from './store-contract/labels-contract.ts'
+import { parkingCases } from './store-contract/parking-contract.ts'
 import { planCases } from './store-contract/plan-contract.ts'
 import { rescueCases } from './store-contract/rescue-contract.ts'
 import type { OpenedStore, Subject } from './store-contract/subject.ts'
@@ -41,6 +42,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
     describe('rescue', () => rescueCases(get))
     describe('sweeping', () => sweepCases(get))
     describe('plans', () => planCases(get))
+    describe('parking', () => parkingCases(get))
     if (shared) describe('several processes', () => fleetCases(get))
   })
 }

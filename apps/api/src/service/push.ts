@@ -5,6 +5,7 @@ import {
   DEFAULT_STRATEGY,
   type Device,
   type Enqueue,
+  type Idempotency,
   type Message,
   type NewChunk,
   type NewTask,
@@ -50,8 +51,10 @@ export async function pushUsers(
   const send = sendOf(ctx, given)
   const idempotency = idempotencyOf(ctx, call)
   requireRoom(ctx)
+  const earlier = await enterBacklog(ctx, call.app, idempotency)
+  if (earlier && idempotency) return replay(idempotency, earlier)
   const targets = await resolveTargets(ctx, call.app, audience.targets)
-  const chunks = chunksOfUsers(targets)
+  const chunks = await withWaiting(ctx, chunksOfUsers(targets))
   const taskId = await ctx.ids.next()
   const task = singleTask(ctx, call.app, { ...send, onUnknown: onUnknownOf(given) }, { taskId, targets, chunks })
   const answer = sent(call, taskId, audience.answer(audience.targets))
@@ -67,6 +70,31 @@ export async function pushUsers(
   ctx.background.run(enqueue(ctx, taskId, chunks), ctx.log, 'enqueuing jobs')
   if (ctx.at) await ctx.at('before-answer')
   return answer
+}
+
+/** A replay of an accepted request is answered although the backlog is full by now. */
+function enterBacklog(ctx: ApiContext, app: App, idempotency: Idempotency | undefined) {
+  try {
+    ctx.backlogs.add(app)
+    return undefined
+  } catch (refusal) {
+    if (!idempotency) throw refusal
+    return ctx.store.tasks.byKey(app.id, idempotency.key).then((taken) => {
+      if (taken) return taken
+      throw refusal
+    })
+  }
+}
+
+/** Chunks of paused channels wait in the store; the sweeper brings them back when their channel goes on. */
+async function withWaiting(ctx: ApiContext, chunks: readonly NewChunk[]): Promise<NewChunk[]> {
+  const judged: NewChunk[] = []
+  for (const chunk of chunks) {
+    const known = chunk.channelId === undefined ? undefined : ctx.channels.get(chunk.channelId)
+    const channel = known instanceof Promise ? await known : known
+    judged.push(channel?.pausedFor === undefined ? chunk : { ...chunk, state: 'waiting' })
+  }
+  return judged
 }
 
 type Plan = { taskId: string; targets: readonly Target[]; chunks: readonly NewChunk[] }
@@ -112,11 +140,11 @@ async function enqueue(ctx: ApiContext, taskId: string, chunks: readonly NewChun
   if (ctx.at) await ctx.at('before-enqueue')
   const items: Enqueue[] = []
   for (const { seq, channelId, state } of chunks) {
-    if (channelId === undefined || state === 'done') continue
+    if (channelId === undefined || state === 'done' || state === 'waiting') continue
     const known = ctx.channels.get(channelId)
     const channel = known instanceof Promise ? await known : known
     const ref: ChunkRef = { taskId, seq, gen: 0 }
-    if (channel) items.push({ ...ref, platform: channel.platform, channelId, lane: 'single' })
+    if (channel) items.push({ ...ref, platform: channel.platform, channelId, appId: channel.appId, lane: 'single' })
   }
   if (items.length > 0) await ctx.jobs.enqueue(items)
   if (ctx.at) await ctx.at('after-enqueue')

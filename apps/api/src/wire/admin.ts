@@ -8,6 +8,7 @@ const whole = (most: number) => z.int().min(0).max(most).optional()
 /** Settings an operator may change (`AppSettings`); `requestsPerMinute` 0 = no limit. */
 export const appSettings = z.strictObject({
   maxRunningTasks: whole(1_000_000),
+  maxBacklog: whole(10_000_000),
   maxTasksPer5Min: whole(1_000_000),
   maxLabels: whole(100_000),
   maxLabelsPerPush: whole(20),

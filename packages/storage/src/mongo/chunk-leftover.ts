@@ -1,6 +1,6 @@
 import { trusted } from 'mongoose'
 import { type Ending, end, find, isBeingSent } from './chunk-end.ts'
-import { waitingPairs } from './chunk-window.ts'
+import { parkedChannels, waitingPairs } from './chunk-window.ts'
 import type { Db } from './connect.ts'
 import type { ChunkDoc } from './schemas.ts'
 import { isOpen } from './task-rows.ts'
@@ -41,19 +41,40 @@ async function endById(db: Db, rows: readonly Passed[], ending: Ending, now: Dat
  * died before it cancelled the chunks. Jumps through the index of waiting chunks, so it is cheap where there are none.
  */
 export async function endWaiting(db: Db, limit: number, now: Date): Promise<number> {
-  const pairs = await waitingPairs(db)
-  if (pairs.length === 0) return 0
-  const { over, gone } = await lookUp(
-    db,
-    pairs.map(({ channel, task }) => ({ taskId: task, channelId: channel })),
-  )
+  const [pairs, parked] = [await waitingPairs(db), await parkedChannels(db)]
+  if (pairs.length + parked.length === 0) return 0
+  const { over, gone } = await lookUp(db, [
+    ...pairs.map(({ channel, task }) => ({ taskId: task, channelId: channel })),
+    ...parked.map((channelId) => ({ taskId: 0, channelId })),
+  ])
   let ended = 0
+  for (const channel of parked) {
+    if (gone.has(channel)) ended += await end(db, await find(db, { parks: channel }, limit), NO_NOTIFIER, now)
+  }
   for (const { channel, task } of pairs) {
     const ending = over.has(task) ? CANCELLED : gone.has(channel) ? NO_NOTIFIER : undefined
     if (!ending || ended >= limit) continue
     ended += await end(db, await find(db, { waits: channel, taskId: task }, limit - ended), ending, now)
   }
   return ended
+}
+
+/** Single pushes have a task each, so each of them is looked at: seldom. */
+export async function endSingles(db: Db, limit: number): Promise<number> {
+  const now = await db.clock.now()
+  let ended = 0
+  for (let after = 0; ; ) {
+    const rows = await db.chunks
+      .find({ parks: trusted({ $gt: 0 }), taskId: trusted({ $gt: after }) }, FIELDS)
+      .sort({ taskId: 1 })
+      .limit(limit)
+      .lean<Passed[]>()
+    if (rows.length === 0) return ended
+    const { over } = await lookUp(db, rows)
+    const cancelled = rows.filter((row) => over.has(row.taskId))
+    ended += await endById(db, cancelled, CANCELLED, now)
+    after = rows.at(-1)?.taskId ?? Number.MAX_SAFE_INTEGER
+  }
 }
 
 /** Of these tasks those that are over, and of these channels those that are gone. */

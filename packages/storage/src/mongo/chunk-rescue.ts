@@ -107,6 +107,32 @@ async function readRefs(db: Db, refs: readonly ChunkRef[]): Promise<Draft[]> {
   return rows.filter((row) => row.gen === gens.get(row._id))
 }
 
+export async function park(db: Db, refs: readonly ChunkRef[]): Promise<boolean[]> {
+  if (refs.length === 0) return []
+  const gens = new Map(refs.map((ref) => [chunkKey(ref.taskId, ref.seq), ref.gen]))
+  const found = await db.chunks.find({ _id: trusted({ $in: [...gens.keys()] }) }, DRAFT_FIELDS).lean<Draft[]>()
+  const rows = found.filter(({ _id, gen, state, lane }) => {
+    return gen >= (gens.get(_id) ?? 0) && (state === 'planned' || state === 'queued') && lane !== 'sync'
+  })
+  const taskIds = [...new Set(rows.map((row) => row.taskId))]
+  const tasks = await db.tasks.find({ _id: trusted({ $in: taskIds }) }, { canary: 1 }).lean()
+  const held = new Set(tasks.filter(({ canary }) => canary && canary.state !== 'passed').map((task) => task._id))
+  const now = await db.clock.now()
+  const swaps = rows.filter((row) => !held.has(row.taskId)).map((row) => ({ row, next: parked(row, now) }))
+  await swap(db, swaps)
+  const staying = new Set(rows.filter((row) => held.has(row.taskId)).map((row) => row._id))
+  return refs.map((ref) => !staying.has(chunkKey(ref.taskId, ref.seq)))
+}
+
+function parked(row: Draft, now: Date): Draft {
+  const next = draftOf(row)
+  next.gen++
+  next.state = 'waiting'
+  next.leaseUntil = undefined
+  putFlags(next, now)
+  return next
+}
+
 /** Moves only the sweeper's instant: a claim must still find the lease as passed as it is. */
 export async function stillQueued(db: Db, refs: readonly ChunkRef[], leaseMs: number): Promise<void> {
   if (refs.length === 0) return

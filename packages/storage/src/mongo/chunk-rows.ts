@@ -68,7 +68,8 @@ export function putFlags(row: Draft, now: Date): void {
   const waiting = row.state === 'waiting'
   const isBusy = !final && !waiting && row.lane === 'bulk'
   row.openTask = final ? undefined : row.taskId
-  row.waits = waiting ? row.channelId : undefined
+  row.waits = waiting && row.lane === 'bulk' ? row.channelId : undefined
+  row.parks = waiting && row.lane !== 'bulk' ? row.channelId : undefined
   row.busy = isBusy ? row.channelId : undefined
   const wake = final || waiting ? undefined : wakeOf(row, now)
   row.wakeKind = wake?.[0]

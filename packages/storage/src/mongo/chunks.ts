@@ -1,10 +1,11 @@
 import type { Chunk, ChunkStore } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import { claim } from './chunk-claim.ts'
-import { lost, requeue, stillQueued } from './chunk-rescue.ts'
+import { endSingles } from './chunk-leftover.ts'
+import { lost, park, requeue, stillQueued } from './chunk-rescue.ts'
 import { chunkKey, toChunk } from './chunk-rows.ts'
 import { abandonSync, bury, cancel, expire, removeOrphans } from './chunk-sweep.ts'
-import { backlog, promote } from './chunk-window.ts'
+import { backlog, openSingles, promote } from './chunk-window.ts'
 import { write } from './chunk-write.ts'
 import type { Db } from './connect.ts'
 import type { ChunkDoc, TaskDoc } from './schemas.ts'
@@ -19,13 +20,15 @@ export function chunkStore(db: Db): ChunkStore {
     lost: (graceMs, limit) => lost(db, graceMs, limit),
     requeue: (refs, leaseMs) => requeue(db, refs, leaseMs),
     stillQueued: (refs, leaseMs) => stillQueued(db, refs, leaseMs),
-    promote: (channelId, limit) => promote(db, channelId, limit),
+    promote: (channelId, limit, lane) => promote(db, channelId, limit, lane),
+    park: (refs) => park(db, refs),
+    openSingles: (appId, most) => openSingles(db, appId, most),
     backlog: (limit, after) => backlog(db, limit, after),
     expire: (limit) => expire(db, limit),
     abandonSync: (limit) => abandonSync(db, limit),
     bury: (maxStarts, limit) => bury(db, maxStarts, limit),
     cancel: (taskId) => cancel(db, taskId),
-    removeOrphans: (limit) => removeOrphans(db, limit),
+    removeOrphans: async (limit) => (await removeOrphans(db, limit)) + (await endSingles(db, limit)),
   }
 }
 

@@ -26,6 +26,9 @@ export const MIGRATIONS: readonly Migration[] = [
   async (db) => {
     await db.collection('channels').createIndex({ 'account.id': 1, platform: 1 }, { sparse: true })
   },
+  // To 6: single pushes of paused channels wait (`parks` of ChunkFlags). Only the version rises, so that no program opens
+  // the database that would leave them there.
+  () => Promise.resolve(),
 ]
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */

@@ -139,12 +139,13 @@ export type ChunkDoc = {
 } & ChunkFlags
 /**
  * Derived from the state, each with an index of its own, present only where it counts: `openTask` the task while the
- * chunk is not final, `waits` the channel of a waiting one, `busy` the channel of a bulk one that is planned, queued or
+ * chunk is not final, `waits` the channel of a waiting bulk one, `parks` that of a waiting single one, `busy` the channel of a bulk one that is planned, queued or
  * being sent; `wakeAt` when the sweeper should look at it, and `wakeKind` as what.
  */
 export type ChunkFlags = {
   openTask?: number | undefined
   waits?: number | undefined
+  parks?: number | undefined
   busy?: number | undefined
   wakeKind?: WakeKind | undefined
   wakeAt?: Date | undefined
@@ -240,13 +241,15 @@ const chunks = new Schema(
     ...{ ids: Buffer, users: String, outcomes: Buffer, counts: Mixed, reasons: Mixed, state: text },
     ...{ gen: count, fence: count, starts: count, started: count, tries: count, leaseUntil: Date, nextAt: Date },
     ...{ at: instant, rev: count, op: String, range: Number, attempt: Number },
-    ...{ openTask: Number, waits: Number, busy: Number, wakeKind: String, wakeAt: Date },
+    ...{ openTask: Number, waits: Number, parks: Number, busy: Number, wakeKind: String, wakeAt: Date },
   },
   OPTIONS,
 )
   .index({ taskId: 1, seq: 1 })
   .index({ openTask: 1 }, { sparse: true })
   .index({ waits: 1, taskId: 1, seq: 1 }, { partialFilterExpression: { waits: { $gt: 0 } } })
+  .index({ parks: 1, taskId: 1, seq: 1 }, { partialFilterExpression: { parks: { $gt: 0 } } })
+  .index({ appId: 1, openTask: 1 }, { partialFilterExpression: { lane: 'single', openTask: { $gt: 0 } } })
   .index({ busy: 1 }, { sparse: true })
   .index({ wakeKind: 1, wakeAt: 1 }, { sparse: true })
   .index({ at: 1 }, { expireAfterSeconds: WEEK_SECONDS })

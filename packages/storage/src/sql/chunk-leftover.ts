@@ -14,7 +14,11 @@ const OF_CHANNEL = `
 const OF_TASK = `
   select ${OPEN_COLUMNS} from (
     select task, seq, outcomes, reasons from chunks
-    where state = 0 and channel = ?2 and ?1 > 0 and task = ?4 limit ?3)`
+    where state = 0 and channel = ?2 and ?1 > 0 and lane = 2 and task = ?4 limit ?3)`
+const SINGLES_ENDED = `
+  select ${OPEN_COLUMNS} from (
+    select c.task, c.seq, c.outcomes, c.reasons from chunks c cross join tasks t on t.id = c.task
+    where c.state = 0 and c.channel = ?2 and ?1 > 0 and c.lane = 1 and t.state > 3 limit ?3)`
 
 /**
  * Ends waiting chunks that nobody will promote: of removed channels, and of tasks that were cancelled by a process that
@@ -50,4 +54,16 @@ function endedTasks(db: Db, channel: number): number[] {
     task = next(db, NEXT_TASK, [channel, task])
   }
   return found
+}
+
+/** Single pushes have a task each, so each of them is looked at: seldom. */
+export async function endSingles(db: Db, limit: number): Promise<number> {
+  let ended = 0
+  let channel = await db.read(() => next(db, NEXT_CHANNEL, [0]))
+  while (channel !== undefined) {
+    ended += await end(db, SINGLES_ENDED, [channel, limit], { outcome: 'cancelled', state: DONE })
+    const after = channel
+    channel = await db.read(() => next(db, NEXT_CHANNEL, [after]))
+  }
+  return ended
 }

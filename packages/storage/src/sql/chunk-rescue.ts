@@ -64,6 +64,25 @@ export const toRef = (row: readonly unknown[]): ChunkRef => ({
   gen: Number(row[2]),
 })
 
+const MAY_WAIT = `
+  exists (select 1 from tasks t where t.id = chunks.task and (t.canary is null or t.canary ->> 'state' = 'passed'))`
+const PARKABLE =
+  'task = j.value ->> 0 and seq = j.value ->> 1 and gen >= j.value ->> 2 and lane > 0 and state in (1, 2)'
+const PARK = `
+  update chunks set state = 0, gen = gen + 1, lease_until = null, due_at = null from json_each(?1) j
+  where ${PARKABLE} and ${MAY_WAIT}`
+const STAYING = `select j.key from json_each(?1) j cross join chunks on ${PARKABLE}`
+
+export async function park(db: Db, refs: readonly ChunkRef[]): Promise<boolean[]> {
+  if (refs.length === 0) return []
+  const asked = refsJson(refs)
+  return db.write(() => {
+    db.run(PARK, [asked])
+    const staying = new Set(db.all(STAYING, [asked]).map(([index]) => Number(index)))
+    return refs.map((_, index) => !staying.has(index))
+  })
+}
+
 /** Moves only the sweeper's instant: a claim must still find the lease as passed as it is. */
 const STILL_QUEUED = `
   update chunks set due_at = max(due_at, ?2) from json_each(?1) j

@@ -1,9 +1,10 @@
 import type { Chunk, ChunkStore } from '@fanfare/core'
 import { claim } from './chunk-claim.ts'
-import { lost, requeue, stillQueued } from './chunk-rescue.ts'
+import { endSingles } from './chunk-leftover.ts'
+import { lost, park, requeue, stillQueued } from './chunk-rescue.ts'
 import { type ChunkRow, chunkColumns, toChunk } from './chunk-rows.ts'
 import { abandonSync, bury, cancel, expire } from './chunk-sweep.ts'
-import { backlog, promote } from './chunk-window.ts'
+import { backlog, openSingles, promote } from './chunk-window.ts'
 import { write } from './chunk-write.ts'
 import type { Db } from './db.ts'
 import { toKey } from './db.ts'
@@ -17,14 +18,16 @@ export function chunkStore(db: Db): ChunkStore {
     lost: (graceMs, limit) => db.read(() => lost(db, graceMs, limit)),
     requeue: (refs, leaseMs) => requeue(db, refs, leaseMs),
     stillQueued: (refs, leaseMs) => stillQueued(db, refs, leaseMs),
-    promote: (channelId, limit) => promote(db, channelId, limit),
+    promote: (channelId, limit, lane) => promote(db, channelId, limit, lane),
+    park: (refs) => park(db, refs),
+    openSingles: (appId, most) => db.read(() => openSingles(db, appId, most)),
     backlog: (limit, after) => db.read(() => backlog(db, limit, after)),
     expire: (limit) => expire(db, limit),
     abandonSync: (limit) => abandonSync(db, limit),
     bury: (maxStarts, limit) => bury(db, maxStarts, limit),
     cancel: (taskId) => cancel(db, taskId),
     /** A chunk is written in one transaction with its task. */
-    removeOrphans: () => Promise.resolve(0),
+    removeOrphans: (limit) => endSingles(db, limit),
   }
 }
 

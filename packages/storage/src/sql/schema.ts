@@ -76,6 +76,14 @@ alter table channels add column account text;
 create index channels_account on channels (platform, account_id) where account_id is not null;
 create table account_joins (part text primary key, joined text not null) strict, without rowid;
 `,
+  // Waiting chunks by lane: single pushes wait too where their channel is paused. What is not final can be counted by app
+  // from the index alone.
+  `
+drop index chunks_waiting;
+create index chunks_waiting on chunks (channel, lane, task, seq) where state = 0;
+drop index chunks_due;
+create index chunks_due on chunks (due_at, state, app, lane) where state between 1 and 3;
+`,
 ]
 
 /** Makes or upgrades the tables. Several processes may do it at once: one does, under the write lock. */

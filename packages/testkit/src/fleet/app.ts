@@ -87,7 +87,7 @@ export class FleetApp {
       url: this.fleet.api.url,
       path: `/admin/apps${this.path}`,
       token: this.fleet.operatorToken,
-      body: { maxRunningTasks: 1000, maxTasksPer5Min: 100_000 },
+      body: { maxRunningTasks: 1000, maxTasksPer5Min: 100_000, maxBacklog: 1_000_000 },
     })
   }
 

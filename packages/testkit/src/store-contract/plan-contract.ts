@@ -138,7 +138,8 @@ export function planCases(get: GetSubject): void {
       { taskId: passed, seq: 1, gen: 0 },
     ])
     const backlog = (await store.chunks.backlog(ALL)).find((one) => one.channelId === channel.id)
-    expect(backlog).toEqual({ channelId: channel.id, appId: channel.appId, platform: 'xiaomi', open: 2 })
+    const { id: channelId, appId } = channel
+    expect(backlog).toEqual({ channelId, appId, platform: 'xiaomi', open: 2, bulk: true, single: false })
     const rest = await store.chunks.promote(channel.id, 10)
     expect(rest.map((ref) => [ref.taskId, ref.seq])).toEqual([
       [passed, 2],
