@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { Redis } from 'ioredis'
 import { bad, parameter, refusal } from './refusals.ts'
-import { type TestApi, type TestApp, testApi, timestampless, until, xiaomi } from './test-api.ts'
+import { OPERATOR, type TestApi, type TestApp, testApi, timestampless, until, xiaomi } from './test-api.ts'
 
 let api: TestApi
 let app: TestApp
@@ -20,6 +20,21 @@ const invalid = (detail: string) =>
   bad('IllegalArgumentException', 'IllegalArgumentException', `parameters is invalid : ${detail}`)
 
 describe('notifiers', () => {
+  it('are as many as the operator lets an app have', async () => {
+    const own = await api.app()
+    await api.ask('PATCH', `/admin/apps${own.path}`, { token: OPERATOR, body: { maxNotifiers: 2 } })
+    const statuses = []
+    for (const name of ['1', '2', '3']) statuses.push((await own.call('POST', 'notifiers', xiaomi(name))).status)
+    expect(statuses).toEqual([200, 200, 403])
+    const refused = await own.call('POST', 'notifiers', xiaomi('4'))
+    expect(refused.body).toMatchObject({
+      exception: 'LimitException',
+      error_description: 'limit request: the app has 2 notifiers (maxNotifiers)',
+    })
+    const listed = await own.call('GET', 'notifiers')
+    expect(entitiesOf(listed.body)).toHaveLength(2)
+  })
+
   it('are made, listed, shown by name and uuid, and deleted; the certificate is never echoed', async () => {
     const made = await app.call('POST', 'notifiers', xiaomi('10492024'))
     expect(timestampless(made.body)).toEqual({

@@ -50,6 +50,8 @@ export type Parts = {
   /** How results are written; chaos entries show what happens otherwise. */
   writeLedger?: typeof writeLedger
   share?: ShareRule
+  /** Tasks planned side by side; only chaos entries set it. */
+  plansAtOnce?: number
   /** Crash points: called at each await of the commit path. Production never sets it. */
   at?: At
 }
@@ -83,6 +85,7 @@ export async function openParts(config: WorkerConfig, given: Partial<Parts>): Pr
     ...(given.at && { at: given.at }),
     ...(given.placesOf && { placesOf: given.placesOf }),
     ...(given.share && { share: given.share }),
+    ...(given.plansAtOnce && { plansAtOnce: given.plansAtOnce }),
   }
   return { parts, close: () => closeAll(closers) }
 }

@@ -136,6 +136,36 @@ describe('a broadcast through the worker', () => {
     expect(rig.simulator.journal.counts()).toMatchObject({ accepted: 6000, duplicates: 0 })
   })
 
+  it('does not keep the list of another app from being planned, however many ranges it has', async () => {
+    const appId = await rig.app()
+    for (let count = 0; count < 150; count++) {
+      const channel = await rig.channel('xiaomi', { appId })
+      await rig.devices(channel, [`ok-range-${count}`])
+    }
+    const other = await rig.channel('xiaomi')
+    const [device = ''] = await rig.devices(other, ['ok-list-one'])
+    const many = await rig.broadcast(appId)
+    const userIds = [`user-${device}`]
+    const list = await rig.broadcast(other.appId, { audience: { kind: 'users', userIds } })
+    let asked = false
+    const at = async (point: string) => {
+      if (point !== 'after-page' || asked) return
+      asked = true
+      await rig.jobs.enqueuePlan(list)
+    }
+    await rig.worker({ at })
+    await rig.jobs.enqueuePlan(many)
+    let left = Number.NaN
+    await until('the list is planned', async () => {
+      const planned = (await rig.task_(list))?.plan?.complete === true
+      left = (await rig.task_(many))?.plan?.ranges.filter((range) => !range.done).length ?? 150
+      return planned
+    })
+    expect(left).toBeGreaterThan(75)
+    expect(await rig.outcomes(list)).toEqual({ sent: 1 })
+    expect(await rig.outcomes(many, 40_000)).toEqual({ sent: 150 })
+  })
+
   it('is planned by the sweeper where its plan job was lost, and started when it is due', async () => {
     const channel = await rig.channel('xiaomi')
     await rig.devices(channel, tokens('ok-due', 10))

@@ -18,6 +18,7 @@ export const APP_DEFAULTS: Required<AppSettings> = {
   maxLabelsPerPush: 3,
   requestsPerMinute: 0,
   maxBacklog: 20_000,
+  maxNotifiers: 100,
 }
 
 /** Members of one chunk at most. */

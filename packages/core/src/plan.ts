@@ -13,7 +13,7 @@ export type PlanContext = {
   holder: string
   /** Puts the canary's chunks into the queue; all others wait for their window. */
   enqueue: (items: readonly Enqueue[]) => Promise<void>
-  /** Asks other workers to plan the other ranges. */
+  /** Asks other workers to plan other ranges. */
   enqueuePlan: (taskId: string, part: number) => Promise<void>
   /** Chunks are waiting. */
   onPage: () => void
@@ -21,6 +21,10 @@ export type PlanContext = {
   signal: Pick<AbortSignal, 'aborted'>
   /** Waits for a turn of the event loop to read or write a page in. */
   turn?: () => Promise<void>
+  /** Waits until a page of the app may be planned; the answer ends its turn. */
+  pageTurn?: (appId: string) => Promise<() => void>
+  /** Whether others should have their turn before this task goes on. */
+  isOver?: () => boolean
   /** Devices per page, a multiple of 1,000. */
   pageSize: number
   at?: At
@@ -29,19 +33,24 @@ export type PlanContext = {
 const BEGIN_LEASE_MS = 30_000
 const RANGE_LEASE_MS = 10_000
 const RENEW_MS = 3000
+/** Workers that plan one task side by side: each takes whatever range nobody has. */
+const MOST_PLANNERS = 4
 
 /**
  * Plans a task: pages of devices become chunks, each page in one write with the place where it goes on. May be called
- * by any number of workers at once, killed at any point and called again: each device is in exactly one chunk.
+ * by any number of workers at once, killed at any point and called again: each device is in exactly one chunk. True
+ * where it stopped because its time was over.
  */
-export async function plan(ctx: PlanContext, taskId: string): Promise<void> {
+export async function plan(ctx: PlanContext, taskId: string): Promise<boolean> {
   const task = await begun(ctx, taskId)
   const known = task?.plan
-  if (!task || !known) return
+  if (!task || !known) return false
   for (const [index, range] of known.ranges.entries()) {
     if (!range.done && !ctx.signal.aborted) await planRange(ctx, task, index)
+    if (ctx.isOver?.()) return !ctx.signal.aborted
   }
   await complete(ctx, taskId)
+  return false
 }
 
 const isPlannable = (task: Task): boolean =>
@@ -66,7 +75,7 @@ async function begin(ctx: PlanContext, task: Task): Promise<void> {
   // The lease may have passed while the devices were counted.
   if (!(await ctx.store.lease(`plan:${task.id}`, ctx.holder, BEGIN_LEASE_MS))) return
   await ctx.store.tasks.update(task.id, { plan: first, startedAt, ifState: ['planning', 'sending'] })
-  for (let part = 1; part < first.ranges.length; part++) {
+  for (let part = 1; part < Math.min(MOST_PLANNERS, first.ranges.length); part++) {
     await ctx.enqueuePlan(task.id, part).catch(() => undefined)
   }
 }
@@ -80,13 +89,22 @@ async function planRange(ctx: PlanContext, task: Task, index: number): Promise<v
   if (!(await ctx.store.lease(lease, ctx.holder, RANGE_LEASE_MS))) return
   let renewedAt = performance.now()
   let known = (await read(ctx, task.id))?.plan
-  while (known && !known.ranges[index]?.done && !ctx.signal.aborted) {
-    known = await planPage(ctx, { ...task, plan: known }, index)
+  while (known && !known.ranges[index]?.done && !ctx.signal.aborted && !ctx.isOver?.()) {
+    known = await pageInTurn(ctx, { ...task, plan: known }, index)
     if (performance.now() - renewedAt < RENEW_MS) continue
     if (!(await ctx.store.lease(lease, ctx.holder, RANGE_LEASE_MS))) return
     renewedAt = performance.now()
   }
   await ctx.store.lease(lease, ctx.holder, 0)
+}
+
+async function pageInTurn(ctx: PlanContext, task: Task & { plan: Plan }, index: number): Promise<Plan | undefined> {
+  const end = await ctx.pageTurn?.(task.appId)
+  try {
+    return await planPage(ctx, task, index)
+  } finally {
+    end?.()
+  }
 }
 
 /** Answers the plan after the page; undefined where the range moved under another planner or the task ended. */

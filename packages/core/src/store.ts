@@ -43,8 +43,11 @@ export interface AppStore {
 
 export type NewChannel = Omit<Channel, 'createdAt' | 'updatedAt'>
 export interface ChannelStore {
-  /** Seals `credential` (AES-256-GCM, AAD = app and channel) and writes both; false where (app, name) is taken. */
-  insert(channel: NewChannel, credential: string): Promise<boolean>
+  /**
+   * Seals `credential` (AES-256-GCM, AAD = app and channel) and writes both; false where (app, name) is taken, 'full'
+   * where the app has `most` channels.
+   */
+  insert(channel: NewChannel, credential: string, most?: number): Promise<boolean | 'full'>
   ofApp(appId: string): Promise<Channel[]>
   byIds(ids: readonly string[]): Promise<(Channel | undefined)[]>
   /** `pausedFor: null` resumes. Answers the channel as it stands now. */

@@ -33,6 +33,7 @@ export type AppSettings = {
   maxLabelsPerPush?: number
   requestsPerMinute?: number
   maxBacklog?: number
+  maxNotifiers?: number
 }
 
 /** How much a vendor account may be sent: `rate` units per `perMs`; `rate` 0 = no limit. */

@@ -1,20 +1,37 @@
 import type { Log } from '@fanfare/core'
-import { Worker } from 'bullmq'
+import { DelayedError, type Job, Worker } from 'bullmq'
 import { disconnect, takesJobs, workerConnection } from './connections.ts'
 import { type Consumer, endsWithin, refusals, workerOptions } from './consumer.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
 import { PLAN_QUEUE, prefixOf } from './jobs.ts'
 
-export type PlanHandler = (taskId: string, signal: AbortSignal) => Promise<void>
+/** True where the task is to be planned on after others had their turn. */
+export type PlanHandler = (taskId: string, signal: AbortSignal) => Promise<boolean>
 export type PlanConsumer = Pick<Consumer, 'ready' | 'close'>
 type PlanData = { v: number; task: string }
 
-/** Consumes the jobs that ask for a task to be planned, one at a time in each process. */
-export function consumePlans(options: { redisUrl: string; log: Log }, handler: PlanHandler): PlanConsumer {
+/** To the end of the queue. */
+const AGAIN_AFTER_MS = 10
+
+export type PlanConsumerOptions = {
+  redisUrl: string
+  log: Log
+  /** Tasks planned side by side in this process. */
+  concurrency: number
+}
+
+/** Consumes the jobs that ask for a task to be planned. */
+export function consumePlans(options: PlanConsumerOptions, handler: PlanHandler): PlanConsumer {
   const redis = workerConnection(options.redisUrl)
   const aborter = new AbortController()
-  const worker = new Worker<PlanData>(PLAN_QUEUE, (job) => handler(job.data.task, aborter.signal), {
+  const run = async (job: Job<PlanData>, token: string | undefined) => {
+    if (!(await handler(job.data.task, aborter.signal))) return
+    await job.moveToDelayed(Date.now() + AGAIN_AFTER_MS, token)
+    throw new DelayedError()
+  }
+  const worker = new Worker<PlanData>(PLAN_QUEUE, run, {
     ...workerOptions(redis, { name: PLAN_QUEUE }),
+    concurrency: options.concurrency,
     // The same task may need planning again at once (a part was left by a worker that died).
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },

@@ -73,7 +73,9 @@ class Producer implements JobQueues {
   async enqueuePlan(taskId: string, part = 0): Promise<void> {
     const queue = this.#queues.get(PLAN_QUEUE)
     if (!queue) return
-    const added = queue.add('plan', { v: 1, task: taskId }, { jobId: `${taskId}-${part}`, keepLogs: 0 })
+    // Helpers of a task that is being planned come after tasks that have not begun.
+    const opts = { jobId: `${taskId}-${part}`, keepLogs: 0, ...(part > 0 && { priority: 1 }) }
+    const added = queue.add('plan', { v: 1, task: taskId }, opts)
     await within(ADD_TIMEOUT_MS, 'plan', added)
   }
 

@@ -264,7 +264,7 @@ describe('a job that fails', () => {
   it('is logged where it was to plan a task', async () => {
     const lines: Line[] = []
     const handle = () => Promise.reject(new Error('no plan'))
-    const plans = consumePlans({ redisUrl: redis.url, log: logTo(lines) }, handle)
+    const plans = consumePlans({ redisUrl: redis.url, log: logTo(lines), concurrency: 4 }, handle)
     await jobs.enqueuePlan('77')
     await until('it is logged', () => lines.length > 0)
     expect(lines[0]).toMatchObject({ text: 'job failed', queue: 'plan', error: 'Error: no plan', job: { task: '77' } })

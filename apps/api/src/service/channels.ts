@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import {
+  APP_DEFAULTS,
   type App,
   BusyError,
   type Channel,
@@ -22,7 +23,10 @@ export async function insertChannel(ctx: ApiContext, app: App, draft: ChannelDra
   checkSettings(rest, credential)
   const account = ctx.accounts.own({ ...rest, appId: app.id }, credential)
   const channel = { ...rest, id: await ctx.ids.next(), appId: app.id, account }
-  if (!(await ctx.store.channels.insert(channel, credential))) {
+  const most = app.settings.maxNotifiers ?? APP_DEFAULTS.maxNotifiers
+  const inserted = await ctx.store.channels.insert(channel, credential, most)
+  if (inserted === 'full') throw new PushError('LIMIT', { detail: `the app has ${most} notifiers (maxNotifiers)` })
+  if (!inserted) {
     throw new PushError('NAME_TAKEN', { what: 'notifier', name: draft.name })
   }
   await ctx.accounts.settle(channel.platform, account.id)

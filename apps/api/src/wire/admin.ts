@@ -9,6 +9,7 @@ const whole = (most: number) => z.int().min(0).max(most).optional()
 export const appSettings = z.strictObject({
   maxRunningTasks: whole(1_000_000),
   maxBacklog: whole(10_000_000),
+  maxNotifiers: whole(10_000),
   maxTasksPer5Min: whole(1_000_000),
   maxLabels: whole(100_000),
   maxLabelsPerPush: whole(20),

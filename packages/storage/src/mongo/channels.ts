@@ -11,8 +11,10 @@ type Change = Parameters<ChannelStore['update']>[1]
 
 export function channelStore(db: Db, sealer: Sealer): Omit<ChannelStore, 'proofOf'> {
   return {
-    async insert(channel, credential) {
+    /** The count is taken before the insert: racing inserts may pass the limit by as many as race. */
+    async insert(channel, credential, most = Number.POSITIVE_INFINITY) {
       const { id, appId, limits, settings, account, ...rest } = channel
+      if ((await db.channels.countDocuments({ appId: Number(appId) })) >= most) return 'full'
       const now = await db.clock.now()
       const json = { limits: JSON.stringify(limits), settings: JSON.stringify(settings) }
       const sealed = sealer.seal(credential, { appId, channelId: id })

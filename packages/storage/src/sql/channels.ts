@@ -40,7 +40,10 @@ const OF_APP = `${SELECT} where c.app = ?`
 
 export function channelStore(db: Db, sealer: Sealer): ChannelStore {
   return {
-    insert: (channel, credential) => db.write(() => insert(db, channel, sealed(sealer, channel, credential))),
+    insert: (channel, credential, most) => {
+      const text = sealed(sealer, channel, credential)
+      return db.write(() => (isFull(db, channel.appId, most) ? 'full' : insert(db, channel, text)))
+    },
     ofApp: (appId) =>
       db.read(() => {
         const rows = db.json<ChannelRow[]>(OF_APP, [toKey(appId)])
@@ -83,6 +86,11 @@ const accountColumns = ({ id, proof, key }: ChannelAccount) => ({ account_id: id
 
 const sealed = (sealer: Sealer, channel: { id: string; appId: string }, credential: string): string =>
   JSON.stringify(sealer.seal(credential, { appId: channel.appId, channelId: channel.id }))
+
+function isFull(db: Db, appId: string, most = Number.POSITIVE_INFINITY): boolean {
+  const [counted] = db.all('select count(*) from channels where app = ?', [toKey(appId)])
+  return Number(counted?.[0]) >= most
+}
 
 function insert(db: Db, channel: NewChannel, sealedCredential: string): boolean {
   const row = {

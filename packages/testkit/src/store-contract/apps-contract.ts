@@ -109,6 +109,16 @@ export function appCases(get: GetSubject): void {
     expect(await store.channels.byIds(['', id])).toEqual([undefined, found])
   })
 
+  it('makes no more channels of an app than it may have', async () => {
+    const { store, make } = get()
+    const first = await make.channel()
+    const another = async () => ({ ...first, id: await make.id(), name: `channel ${await make.id()}` })
+    expect(await store.channels.insert(await another(), 'secret', 2)).toBe(true)
+    expect(await store.channels.insert(await another(), 'secret', 2)).toBe('full')
+    expect(await store.channels.ofApp(first.appId)).toHaveLength(2)
+    expect(await store.channels.insert(await another(), 'secret')).toBe(true)
+  })
+
   it('changes a channel part by part, pauses and resumes it', async () => {
     const { store, make } = get()
     const { id } = await make.channel({}, 'old')
