@@ -1,4 +1,5 @@
 import type { Db } from './db.ts'
+import { deletePlan } from './plans.ts'
 import { KEY_TTL_MS } from './task-keys.ts'
 
 /** Tasks and their chunks are kept this long after their end. */
@@ -35,7 +36,7 @@ export class Purge {
       if (isOld) {
         chunks += this.#db.run(DELETE_CHUNKS, [Number(id), limit - chunks])
         if (chunks >= limit) return deleted
-        this.#db.run('delete from plans where task = ?', [Number(id)])
+        deletePlan(this.#db, Number(id))
         deleted += this.#db.run('delete from tasks where id = ?', [Number(id)])
       }
       this.#after = Number(id)

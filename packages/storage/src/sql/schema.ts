@@ -84,6 +84,13 @@ create index chunks_waiting on chunks (channel, lane, task, seq) where state = 0
 drop index chunks_due;
 create index chunks_due on chunks (due_at, state, app, lane) where state between 1 and 3;
 `,
+  // The ranges of a plan in rows of their own.
+  `
+create table plan_ranges (
+  task integer not null, place integer not null, body text not null, primary key (task, place)) strict, without rowid;
+insert into plan_ranges (task, place, body) select p.task, j.key, j.value from plans p, json_each(p.body, '$.ranges') j;
+update plans set body = json_remove(body, '$.ranges');
+`,
 ]
 
 /** Makes or upgrades the tables. Several processes may do it at once: one does, under the write lock. */

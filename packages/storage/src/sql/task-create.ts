@@ -14,7 +14,8 @@ import {
   WAITING,
 } from './chunk-rows.ts'
 import type { Db, Row } from './db.ts'
-import { toJson, toKey } from './db.ts'
+import { toKey } from './db.ts'
+import { keepPlan } from './plans.ts'
 import { claimKeys } from './task-keys.ts'
 import { bodyOf, isPlanned, laneCode, stateCode } from './task-rows.ts'
 import { runRows, valuesSql } from './values.ts'
@@ -32,8 +33,7 @@ export async function create(db: Db, tasks: readonly NewTask[]): Promise<CreateR
       INSERT_TASKS,
       created.map(({ task }) => taskRow(task)),
     )
-    const plans = created.flatMap(({ task }) => (task.plan ? [[toKey(task.id), JSON.stringify(task.plan)]] : []))
-    if (plans.length > 0) db.run(INSERT_PLANS, [toJson(plans)])
+    for (const { task } of created) if (task.plan) keepPlan(db, toKey(task.id), task.plan)
     insertChunks(
       db,
       created.flatMap(({ task, chunks }) => chunks.map((chunk) => chunkRow(task, chunk, { now, state: PLANNED }))),
@@ -48,10 +48,6 @@ const INSERT_TASKS = valuesSql(
   insert into tasks (id, app, lane, state, planned, created_at, starts_at, expires_at, rate, canary, body) ${values}
   on conflict do nothing`,
 )
-const INSERT_PLANS = `
-  insert into plans (task, body) select j.value ->> 0, j.value ->> 1 from json_each(?) j where true
-  on conflict do nothing`
-
 const taskRow = (task: NewTask['task']): Row => [
   toKey(task.id),
   toKey(task.appId),

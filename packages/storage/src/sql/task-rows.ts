@@ -1,5 +1,6 @@
 import type { Canary, Plan, Task, TaskState } from '@fanfare/core'
 import { LANES } from './chunk-rows.ts'
+import type { PLAN_TEXT } from './plans.ts'
 
 /** The index is what the tables hold. States below `done` are open; the partial indexes of schema.ts rely on the order. */
 export const TASK_STATES = ['scheduled', 'planning', 'sending', 'paused', 'done', 'cancelled', 'failed'] as const
@@ -17,7 +18,7 @@ export const bodyOf = ({ audience, message, route, onUnknown }: Body): string =>
   JSON.stringify({ audience, message, route, onUnknown })
 
 /** The columns of a task as one JSON array; the tables' aliases are `t` and, where plans are wanted, `p`. */
-export const taskColumns = (plan: 'p.body' | 'null'): string =>
+export const taskColumns = (plan: typeof PLAN_TEXT | 'null'): string =>
   `json_array(t.id, t.app, t.lane, t.state, t.created_at, t.starts_at, t.expires_at, t.started_at, t.finished_at,
     t.rate, t.canary, t.body, ${plan})`
 export type TaskRow = [

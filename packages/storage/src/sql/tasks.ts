@@ -1,6 +1,7 @@
 import type { Task, TaskChange, TaskStore } from '@fanfare/core'
 import type { Db, Value } from './db.ts'
 import { toJson, toKey } from './db.ts'
+import { PLAN_TEXT, putPlan } from './plans.ts'
 import { counts } from './task-counts.ts'
 import { create } from './task-create.ts'
 import { byKey, keepAnswer } from './task-keys.ts'
@@ -24,7 +25,7 @@ export function taskStore(db: Db): TaskStore {
 }
 
 const BY_IDS = `
-  select json_group_array(${taskColumns('p.body')}) from json_each(?) j
+  select json_group_array(${taskColumns(PLAN_TEXT)}) from json_each(?) j
   cross join tasks t on t.id = j.value left join plans p on p.task = t.id`
 
 function byIds(db: Db, ids: readonly string[]): (Task | undefined)[] {
@@ -34,7 +35,7 @@ function byIds(db: Db, ids: readonly string[]): (Task | undefined)[] {
 }
 
 const PAGE = `
-  select json_group_array(${taskColumns('p.body')}) from (
+  select json_group_array(${taskColumns(PLAN_TEXT)}) from (
     select * from tasks where app = ? and lane = 2 order by created_at desc, id desc limit ? offset ?) t
   left join plans p on p.task = t.id`
 const TOTAL = 'select count(*) from tasks where app = ? and lane = 2'
@@ -47,8 +48,6 @@ function page(db: Db, appId: string, query: { page: number; size: number }): { t
   tasks.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || Number(b.id) - Number(a.id))
   return { tasks, total: Number(db.all(TOTAL, [app])[0]?.[0]) }
 }
-
-const PUT_PLAN = 'insert into plans (task, body) values (?1, ?2) on conflict (task) do update set body = ?2'
 
 function update(db: Db, id: string, change: TaskChange): Promise<boolean> {
   const set: string[] = []
@@ -68,7 +67,7 @@ function update(db: Db, id: string, change: TaskChange): Promise<boolean> {
   const sql = `update tasks set ${set.join()} where id = ? and state in (select value from json_each(?))`
   return db.write(() => {
     if (db.run(sql, [...values, toKey(id), ifState]) === 0) return false
-    if (change.plan) db.run(PUT_PLAN, [toKey(id), JSON.stringify(change.plan)])
+    if (change.plan) putPlan(db, toKey(id), change.plan)
     return true
   })
 }
