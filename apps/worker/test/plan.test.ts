@@ -75,6 +75,17 @@ describe('planning', () => {
     expect(await planned(task)).toEqual([...devices].sort())
   })
 
+  it('is closed by the next planner where one died behind its last page', async () => {
+    const channel = await rig.channel('xiaomi')
+    await rig.devices(channel, tokens('ok-last', 10))
+    const task = await rig.broadcast(channel.appId)
+    const at = (point: string) => (point === 'after-page' ? Promise.reject(new Error('killed')) : undefined)
+    await expect(plan(planner('one', { at: at as NonNullable<PlanContext['at']> }), task)).rejects.toThrow('killed')
+    expect((await rig.task_(task))?.state).toBe('planning')
+    await plan(planner('one'), task)
+    expect((await rig.task_(task))?.state).toBe('sending')
+  })
+
   it('leaves out devices that were bound after the task started', async () => {
     const channel = await rig.channel('xiaomi')
     const before = await rig.devices(channel, tokens('ok-before', 1500))

@@ -46,15 +46,15 @@ export async function plan(ctx: PlanContext, taskId: string): Promise<boolean> {
   const known = task?.plan
   if (!task || !known) return false
   for (const [index, range] of known.ranges.entries()) {
-    if (!range.done && !ctx.signal.aborted) await planRange(ctx, task, index)
-    if (ctx.isOver?.()) return !ctx.signal.aborted
+    if (!range.done && !ctx.signal.aborted && !ctx.isOver?.()) await planRange(ctx, task, index)
   }
-  await complete(ctx, taskId)
-  return false
+  const isWhole = await complete(ctx, taskId)
+  return !isWhole && !ctx.signal.aborted && ctx.isOver?.() === true
 }
 
+/** Also one whose planner died between the last page and the end: its plan is complete, its state is not. */
 const isPlannable = (task: Task): boolean =>
-  task.lane === 'bulk' && (task.state === 'planning' || task.state === 'sending') && !task.plan?.complete
+  task.lane === 'bulk' && (task.state === 'planning' || (task.state === 'sending' && !task.plan?.complete))
 
 /** The task with its plan; whoever comes first makes it. */
 async function begun(ctx: PlanContext, taskId: string): Promise<Task | undefined> {
@@ -138,12 +138,13 @@ async function enqueueCanary(ctx: PlanContext, task: Task, chunks: readonly NewC
   })
 }
 
-/** Planned whole: the task may be closed once its chunks are done. */
-async function complete(ctx: PlanContext, taskId: string): Promise<void> {
+/** Planned whole: the task may be closed once its chunks are done. False where there is more to plan. */
+async function complete(ctx: PlanContext, taskId: string): Promise<boolean> {
   const task = await read(ctx, taskId)
-  if (!task?.plan?.ranges.every((range) => range.done)) return
+  if (!task?.plan?.ranges.every((range) => range.done)) return false
   const whole = { ...task.plan, complete: true }
   await ctx.store.tasks.update(taskId, { state: 'sending', plan: whole, ifState: ['planning'] })
   await ctx.store.tasks.finish([taskId])
   ctx.log.info({ taskId, ranges: whole.ranges.length }, 'task planned')
+  return true
 }
