@@ -1,3 +1,5 @@
+import { IdleMap } from '@fanfare/core'
+
 /** Whose job it is: places are shared by apps, then by the channels of an app. */
 export type Owner = { app: string; channel: string }
 /** The most an app, and one of its channels, may hold while `free` of `size` places are free. */
@@ -26,6 +28,8 @@ const FIRST_GAP_MS = 5
 const LONGEST_GAP_MS = 2000
 const GAP_WEIGHT = 0.2
 const CHANNEL_PART = 0.75
+/** Channels remembered before idle ones are forgotten: all of them are looked at where a place comes free. */
+const MOST_LINES = 1000
 
 /**
  * As much as is left free, so that whoever comes next finds places, however many came before: one app alone holds about
@@ -46,7 +50,7 @@ export class Places {
   #free: number
   #waiting = 0
   readonly #ofApp = new Map<string, number>()
-  readonly #lines = new Map<string, Line>()
+  readonly #lines = new IdleMap<Line>(isIdle, MOST_LINES)
   readonly #options: PlacesOptions
   readonly #share: ShareRule
 
@@ -79,8 +83,7 @@ export class Places {
     this.#countApp(line.app, -1)
     this.#measure(line)
     while (this.#waiting > 0 && this.#admitNext());
-    if (line.held === 0 && line.waiters.length === 0 && line.backAt < performance.now())
-      this.#lines.delete(line.channel)
+    if (isIdle(line)) this.#lines.delete(line.channel)
   }
 
   /** How long one that was sent away stays away: those of one channel come back one by one, as its places come free. */
@@ -166,3 +169,6 @@ export class Places {
     waiter.admit(false)
   }
 }
+
+const isIdle = ({ held, waiters, backAt }: Line): boolean =>
+  held === 0 && waiters.length === 0 && backAt < performance.now()

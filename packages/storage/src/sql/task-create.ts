@@ -72,6 +72,9 @@ const INSERT_CHUNKS = valuesSql(
 
 export const insertChunks = (db: Db, rows: readonly Row[]): number => runRows(db, INSERT_CHUNKS, rows)
 
+const reasonsOf = (given: NonNullable<NewChunk['reasons']>): Reasons =>
+  new Map(Object.entries(given).map(([reason, members]) => [reason, [...members]]))
+
 /** A chunk without a channel is final when it is written; others are in `state` unless they say otherwise. */
 export function chunkRow(
   task: Pick<Task, 'id' | 'appId' | 'lane'>,
@@ -80,7 +83,7 @@ export function chunkRow(
 ): Row {
   const size = chunk.members.length
   const outcomes = chunk.outcomes ? toDigits(chunk.outcomes) : UNSENT.repeat(size)
-  const reasons: Reasons = new Map(Object.entries(chunk.reasons ?? {}).map(([reason, list]) => [reason, [...list]]))
+  const reasons = chunk.reasons && reasonsOf(chunk.reasons)
   const state = chunk.state ? CHUNK_STATES.indexOf(chunk.state) : chunk.channelId ? defaults.state : DONE
   const leaseUntil = chunk.leaseUntil?.getTime() ?? null
   const dueAt = state === SENDING ? (leaseUntil ?? defaults.now) : state === WAITING ? null : defaults.now
