@@ -51,10 +51,14 @@ export class Accounts {
     return near.some((channel) => channel.id !== id && accountKey(channel) === key)
   }
 
-  /** A channel of the first version, when it is opened. */
+  /**
+   * When a channel is opened: one of the first version learns its account, and what another process could not end, because
+   * Redis or the store went away, is ended.
+   */
   async prove(channel: Channel, credential: string): Promise<void> {
     const account = await this.changed(channel, channel, credential)
-    await this.#options.store.channels.assign(channel.id, account)
+    const isKnown = channel.account?.id === account.id && channel.account.proof === account.proof
+    if (!isKnown) await this.#options.store.channels.assign(channel.id, account)
     await this.settle(channel.platform, account.id)
   }
 

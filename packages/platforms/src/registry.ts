@@ -76,7 +76,7 @@ export type PushersOptions = {
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
   redis?: TokenRedis | undefined
   log?: Log | undefined
-  /** Finds out whose limit a channel counts against that does not say it: one of the first version. */
+  /** Finds out whose limit a channel counts against, as it is opened. */
   prove?(channel: Channel, credential: string): Promise<void>
   /** A pusher unused for this long is closed. */
   idleMs?: number
@@ -181,7 +181,7 @@ class KeptPushers implements Pushers {
       return await this.#recorded(channel, stored, async () => {
         const credential = await this.#plain(channel, stored)
         const pusher = await open({ channel, credential, vendorUrl, ca, smtp, mailTimes, redis, log, ...this.#shared })
-        if (!channel.account) await this.#prove(channel, credential)
+        await this.#prove(channel, credential)
         return pusher
       })
     } catch (error) {
