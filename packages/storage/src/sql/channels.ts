@@ -44,11 +44,7 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
       const text = sealed(sealer, channel, credential)
       return db.write(() => (isFull(db, channel.appId, most) ? 'full' : insert(db, channel, text)))
     },
-    ofApp: (appId) =>
-      db.read(() => {
-        const rows = db.json<ChannelRow[]>(OF_APP, [toKey(appId)])
-        return rows.sort((one, other) => one.id - other.id).map(toChannel)
-      }),
+    ofApp: (appId) => db.read(() => inOrder(db, OF_APP, [toKey(appId)])),
     byIds: (ids) => db.read(() => byIds(db, ids)),
     update: (id, change) =>
       db.write(() => {
@@ -70,11 +66,7 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
       db.write(() => {
         db.change(db.build.updateTable('channels').set(accountColumns(account)).where('id', '=', toKey(id)))
       }),
-    ofAccount: (platform, accountId) =>
-      db.read(() => {
-        const rows = db.json<ChannelRow[]>(OF_ACCOUNT, [platform, accountId])
-        return rows.sort((one, other) => one.id - other.id).map(toChannel)
-      }),
+    ofAccount: (platform, accountId) => db.read(() => inOrder(db, OF_ACCOUNT, [platform, accountId])),
     proofOf: (secret) => sealer.proofOf(secret),
     remove: (id) => remove(db, id),
     credential: (id) => db.read(() => credential(db, sealer, id)),
@@ -128,6 +120,12 @@ async function remove(db: Db, id: string): Promise<boolean> {
     while ((await db.write(() => db.run(sql, [toKey(id)]))) === REMOVE_STEP);
   }
   return removed > 0
+}
+
+/** The oldest first. */
+function inOrder(db: Db, sql: string, args: (string | number)[]): Channel[] {
+  const rows = db.json<ChannelRow[]>(sql, args)
+  return rows.sort((one, other) => one.id - other.id).map(toChannel)
 }
 
 function byIds(db: Db, ids: readonly string[]): (Channel | undefined)[] {
