@@ -35,6 +35,7 @@ export class ApiService {
 
   /** Listens; rejects where the port is taken. Prints nothing. */
   async start(): Promise<void> {
+    await this.ctx.clock.read()
     await this.ctx.tokens.start()
     this.ctx.sockets.start()
     this.ctx.memory.start()

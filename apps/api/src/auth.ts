@@ -41,13 +41,16 @@ export class Tokens {
   readonly #verified = new Map<string, Claims>()
   /** Until when each would have lived. */
   readonly #revoked = new Map<string, number>()
+  readonly #clock: { now(): number }
   #since = new Date(0)
   #timer: NodeJS.Timeout | undefined
 
-  constructor(masterKeys: readonly Buffer[], store: Pick<Store, 'tokens'>, log: Log) {
+  /** `clock`: the store's, by which tokens begin and end. */
+  constructor(masterKeys: readonly Buffer[], store: Pick<Store, 'tokens'>, log: Log, clock: { now(): number }) {
     this.#keys = masterKeys.map((key) => derivedKey(key, 'app tokens'))
     this.#store = store
     this.#log = log
+    this.#clock = clock
   }
 
   /** Loads the revocations and keeps them fresh. Rejects with StoreDownError. */
@@ -62,7 +65,7 @@ export class Tokens {
   }
 
   /** `ttlSeconds` 0: the token never expires. `now` was read from the store before `app`, see `AppStore.endTokens`. */
-  sign(app: App, ttlSeconds: number, now = new Date()): string {
+  sign(app: App, ttlSeconds: number, now = new Date(this.#clock.now())): string {
     const iat = Math.max(Math.floor(now.getTime() / 1000), app.tokensFrom ?? 0)
     return jwt.sign({ iat }, this.#keys[0] as KeyObject, {
       algorithm: 'HS256',
@@ -79,7 +82,7 @@ export class Tokens {
     const known = this.#verified.get(token)
     const claims = known ?? this.#keep(token, this.#check(token))
     if (this.#revoked.has(claims.jti)) throw new PushError('TOKEN_REVOKED')
-    if (claims.expiresAtMs > Date.now()) return claims
+    if (claims.expiresAtMs > this.#clock.now()) return claims
     this.#verified.delete(token)
     throw new PushError('TOKEN_EXPIRED')
   }
@@ -91,6 +94,11 @@ export class Tokens {
       throw new PushError('LIMIT', { detail })
     }
     this.#revoked.set(claims.jti, claims.expiresAtMs)
+  }
+
+  /** How many revocations this process keeps. */
+  get revocations(): number {
+    return this.#revoked.size
   }
 
   #check(token: string): Claims {
@@ -106,7 +114,8 @@ export class Tokens {
 
   #verifiedBy(token: string, [key, ...others]: readonly KeyObject[]): string | jwt.JwtPayload {
     try {
-      return jwt.verify(token, key as KeyObject, { algorithms: ['HS256'], issuer: ISSUER })
+      const clockTimestamp = Math.floor(this.#clock.now() / 1000)
+      return jwt.verify(token, key as KeyObject, { algorithms: ['HS256'], issuer: ISSUER, clockTimestamp })
     } catch (error) {
       const isOfAnother = error instanceof jwt.JsonWebTokenError && error.message === 'invalid signature'
       if (!isOfAnother || others.length === 0) throw error
@@ -131,7 +140,7 @@ export class Tokens {
       newest = Math.max(newest, at.getTime() - OVERLAP_MS)
     }
     this.#since = new Date(newest)
-    const now = Date.now()
+    const now = this.#clock.now()
     for (const [jti, until] of this.#revoked) if (until < now) this.#revoked.delete(jti)
   }
 

@@ -15,6 +15,7 @@ import {
   type NewTask,
   type Pushers,
   type Store,
+  StoreClock,
   StoreDownError,
   type SyncPlaces,
 } from '@fanfare/core'
@@ -67,6 +68,8 @@ export type ApiContext = Parts & {
   /** Whose limit each channel counts against. */
   accounts: Accounts
   ids: Ids
+  /** The store's: whatever is compared with an instant of the store is read from it. */
+  clock: StoreClock
   tokens: Tokens
   /** By `org/name`. */
   apps: Cached<App>
@@ -106,6 +109,7 @@ const STORE_DEADLINE_MS = 4000
 export function createContext(config: ApiConfig, parts: Parts): ApiContext {
   const { store } = parts
   const masterKeys = config.masterKeys ?? [config.masterKey]
+  const clock = new StoreClock(store)
   const cache = { foundMs: CACHE_MS, missingMs: MISSING_MS, maxEntries: MAX_CACHED }
   const channels = new Cached({ ...cache, load: async (id: string) => (await store.channels.byIds([id]))[0] })
   return {
@@ -114,7 +118,8 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
     config,
     accounts: new Accounts({ store, limiter: parts.limiter, identify }),
     ids: new Ids((count) => store.takeIds(count)),
-    tokens: new Tokens(masterKeys, store, parts.log),
+    clock,
+    tokens: new Tokens(masterKeys, store, parts.log, clock),
     apps: new Cached({ ...cache, load: (name) => loadApp(store, name) }),
     channels,
     shared: sharedCalls(store, config.storeUrl.startsWith('mongodb') ? 4 : 1),

@@ -160,6 +160,16 @@ describe('tokens that were not made here (T99)', () => {
 })
 
 describe('DELETE token', () => {
+  it('forgets a revocation when its token has expired', async () => {
+    const { tokens } = api.api.ctx
+    const before = tokens.revocations
+    const short = String((await tokenOf(credentials({ ttl: 2 }))).body['access_token'])
+    await tokens.revoke(tokens.verify(short))
+    expect(tokens.revocations).toBe(before + 1)
+    await until(() => tokens.revocations === before, 20_000)
+    expect(refusal(await api.ask('GET', `${app.path}/notifiers`, { token: short }))).toEqual(expired)
+  })
+
   it('revokes the token it came with, here at once and in another process within 5 s', async () => {
     const second = await testApi({
       config: { masterKey: api.api.ctx.config.masterKey, storeUrl: api.api.ctx.config.storeUrl },

@@ -2,9 +2,12 @@ import type { Store } from './store.ts'
 
 const REFRESH_MS = 10_000
 
-/** The store's clock, read every ten seconds: a worker's own clock may be an hour off (reliability.md T76). */
+/**
+ * The store's clock, read every ten seconds and carried on by the monotonic clock in between: a machine's own clock may
+ * be an hour off, or be set (reliability.md T76).
+ */
 export class StoreClock {
-  #offsetMs = 0
+  #theirsMs = 0
   #readAt = Number.NEGATIVE_INFINITY
   #reading: Promise<void> | undefined
   readonly #store: Pick<Store, 'now'>
@@ -16,7 +19,8 @@ export class StoreClock {
   /** Milliseconds since 1970 by the store's clock. */
   now(): number {
     if (performance.now() - this.#readAt > REFRESH_MS) void this.read().catch(() => undefined)
-    return Date.now() + this.#offsetMs
+    if (this.#readAt === Number.NEGATIVE_INFINITY) return Date.now()
+    return this.#theirsMs + performance.now() - this.#readAt
   }
 
   in(afterMs: number): Date {
@@ -32,10 +36,9 @@ export class StoreClock {
   }
 
   async #read(): Promise<void> {
-    const before = Date.now()
+    const before = performance.now()
     const theirs = await this.#store.now()
-    const after = Date.now()
-    this.#offsetMs = theirs.getTime() - (before + after) / 2
-    this.#readAt = performance.now()
+    this.#theirsMs = theirs.getTime()
+    this.#readAt = (before + performance.now()) / 2
   }
 }

@@ -72,9 +72,9 @@ async function begin(ctx: PlanContext, task: Task): Promise<void> {
   const first = await firstPlan(ctx, task)
   await ctx.at?.('before-plan')
   const startedAt = await ctx.store.now()
-  // The lease may have passed while the devices were counted.
+  // The lease may have passed while the devices were counted; another's plan, made meanwhile, stays.
   if (!(await ctx.store.lease(`plan:${task.id}`, ctx.holder, BEGIN_LEASE_MS))) return
-  await ctx.store.tasks.update(task.id, { plan: first, startedAt, ifState: ['planning', 'sending'] })
+  await ctx.store.tasks.update(task.id, { plan: first, startedAt, ifState: ['planning', 'sending'], ifNoPlan: true })
   for (let part = 1; part < Math.min(MOST_PLANNERS, first.ranges.length); part++) {
     await ctx.enqueuePlan(task.id, part).catch(() => undefined)
   }

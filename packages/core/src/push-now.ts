@@ -56,7 +56,8 @@ type Found = {
 
 async function inPlaces(ctx: PushNowContext, push: NowPush, found: Found): Promise<NowAnswer> {
   const { devices, exists, chunks, until } = found
-  const task = newTask(await ctx.ids.next(), push, devices.length > 0)
+  const createdAt = new Date(ctx.clock?.now() ?? Date.now())
+  const task = newTask(await ctx.ids.next(), push, { reachable: devices.length > 0, createdAt })
   const parts = await partsOf(ctx, found)
   await ctx.at?.('before-commit')
   const created = await accept(ctx, {
@@ -85,8 +86,7 @@ async function accept(ctx: PushNowContext, item: NewTask): Promise<CreateResult>
   }
 }
 
-function newTask(id: string, push: NowPush, reachable: boolean): Task {
-  const createdAt = new Date()
+function newTask(id: string, push: NowPush, { reachable, createdAt }: { reachable: boolean; createdAt: Date }): Task {
   return {
     id,
     appId: push.appId,
@@ -111,7 +111,7 @@ const claimed = (chunk: NewChunk): NewChunk =>
         fence: 1,
         starts: 1,
         started: chunk.members.length,
-        leaseUntil: new Date(Date.now() + LEASE_MS),
+        leaseMs: LEASE_MS,
       }
 
 async function partsOf(ctx: PushNowContext, { chunks, devices, places }: Found): Promise<Part[]> {
@@ -130,23 +130,42 @@ async function sendPart(run: Run, part: Part): Promise<NowResult[]> {
   const results = await sendNow(run, part)
   part.place?.leave()
   await run.ctx.at?.('after-send')
-  await record(run, part, results)
-  return results
+  return (await record(run, part, results)) ? results : onRecord(run, part)
 }
 
-/** The vendor has answered: what cannot be written now becomes `unknown` in the ledger when the lease passes. */
-async function record(run: Run, part: Part, results: readonly NowResult[]): Promise<void> {
+/**
+ * The vendor has answered. False where the chunk is no longer this process's: its lease passed, and what the ledger says
+ * by now stays. What cannot be written for now becomes `unknown` in the ledger when the lease passes.
+ */
+async function record(run: Run, part: Part, results: readonly NowResult[]): Promise<boolean> {
   const outcomes = results.map((result, index): [number, Outcome, string?] =>
     result.reason === undefined ? [index, result.outcome] : [index, result.outcome, result.reason],
   )
   try {
     const item = { taskId: run.task.id, seq: part.seq, fence: 1, outcomes, state: 'done' as const }
-    await writeLedger((writes) => run.ctx.store.chunks.write(writes), [item], run.ctx.log)
+    const [held] = await writeLedger((writes) => run.ctx.store.chunks.write(writes), [item], run.ctx.log)
     await run.ctx.at?.('after-record')
+    return held !== false
   } catch (error) {
     run.ctx.log?.warn({ taskId: run.task.id, err: String(error) }, 'outcomes of a synchronous push were not written')
+    return true
   }
 }
+
+/** What the ledger says of the part, which is then what the caller is told. */
+async function onRecord(run: Run, part: Part): Promise<NowResult[]> {
+  const [chunk] = await run.ctx.store.chunks.byRefs([{ taskId: run.task.id, seq: part.seq }]).catch(() => [])
+  const reasons = Object.entries(chunk?.reasons ?? {})
+  return part.devices.map((device, index): NowResult => {
+    const outcome = chunk?.outcomes[index] ?? 'unknown'
+    const [reason] = reasons.find(([, indices]) => indices.includes(index)) ?? [
+      outcome === 'sent' ? undefined : NO_RECORD,
+    ]
+    return { deviceId: device.id, outcome, ...(reason !== undefined && { reason }) }
+  })
+}
+
+const NO_RECORD = 'the outcome was not recorded in time'
 
 async function finish(run: Run): Promise<void> {
   try {

@@ -20,6 +20,8 @@ export type PushNowContext = {
   /** Absent where nobody else sends (examples). */
   syncPlaces?: SyncPlaces
   log?: Log
+  /** The store's; absent where the store runs on this machine (examples). */
+  clock?: { now(): number }
   /** Decides which tokens are given up; without it none is (examples). */
   gate?: DeadTokenGate
   /** Pauses a channel whose credentials are refused. */

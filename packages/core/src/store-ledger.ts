@@ -11,7 +11,10 @@ export type NewTask = {
   idempotency?: Idempotency & { answer?: StoredAnswer }
 }
 export type NewChunk = Pick<Chunk, 'seq' | 'members'> &
-  Partial<Pick<Chunk, 'channelId' | 'outcomes' | 'reasons' | 'state' | 'fence' | 'starts' | 'started' | 'leaseUntil'>>
+  Partial<Pick<Chunk, 'channelId' | 'outcomes' | 'reasons' | 'state' | 'fence' | 'starts' | 'started'>> & {
+    /** Of a chunk that is written as claimed: how long from the write on, by the store's clock. */
+    leaseMs?: number
+  }
 /** `taken`: the app used this key already; `answer` is absent while the first request is still running. */
 export type CreateResult = 'created' | { taken: { fingerprint: string; taskId: string; answer?: StoredAnswer } }
 
@@ -26,6 +29,8 @@ export type TaskChange = {
   /** Only where the task is in one of these states now. */
   ifState?: readonly TaskState[]
   plan?: Plan
+  /** Only where the task has no plan yet. */
+  ifNoPlan?: boolean
   rate?: number | null
   canary?: Canary
   startedAt?: Date

@@ -55,7 +55,7 @@ async function again(
   const { taken, item, isOf } = first
   if (taken.answer || !isOf(taken.fingerprint)) return replay({ isOf }, taken)
   const [task] = await ctx.store.tasks.byIds([taken.taskId])
-  if (!task || Date.now() - task.createdAt.getTime() < LEASE_MS) return replay({ isOf }, taken)
+  if (!task || ctx.clock.now() - task.createdAt.getTime() < LEASE_MS) return replay({ isOf }, taken)
   const answer = sent(call, task.id, (await resultsOf(ctx, task)).map(item))
   return replayed({ status: 200, body: answer.body }, task.id)
 }

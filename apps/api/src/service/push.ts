@@ -105,7 +105,7 @@ function singleTask(
   send: Pick<NewTask['task'], 'message' | 'route' | 'onUnknown'>,
   plan: Plan,
 ): NewTask['task'] {
-  const createdAt = new Date()
+  const createdAt = ctx.clock.in(0)
   return {
     ...send,
     id: plan.taskId,

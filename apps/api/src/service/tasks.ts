@@ -28,7 +28,7 @@ export async function pushAudience(
   const send = sendOf(ctx, given)
   const idempotency = idempotencyOf(ctx, call)
   requireRoom(ctx)
-  const startsAt = given.startDate ? startDate(given.startDate, ctx.config.zone, new Date()) : undefined
+  const startsAt = given.startDate ? startDate(given.startDate, ctx.config.zone, ctx.clock.in(0)) : undefined
   const taskId = await ctx.ids.next()
   const task = bulkTask(ctx, call.app, given, { taskId, startsAt, send, audience: audience.of })
   const answer = sent(call, taskId, audience.answer(taskId))
@@ -45,7 +45,7 @@ export async function pushAudience(
 type Draft = { taskId: string; startsAt: Date | undefined; send: ReturnType<typeof sendOf>; audience: Audience }
 
 function bulkTask(ctx: ApiContext, app: App, given: Scheduled, draft: Draft): NewTask['task'] {
-  const createdAt = new Date()
+  const createdAt = ctx.clock.in(0)
   const start = draft.startsAt ?? createdAt
   return {
     ...draft.send,
@@ -81,7 +81,7 @@ async function createWithinLimits(ctx: ApiContext, app: App, item: NewTask) {
 async function checkLimits(ctx: ApiContext, app: App): Promise<void> {
   const maxRunning = app.settings.maxRunningTasks ?? APP_DEFAULTS.maxRunningTasks
   const maxCreated = app.settings.maxTasksPer5Min ?? APP_DEFAULTS.maxTasksPer5Min
-  const load = await ctx.store.tasks.load(app.id, new Date(Date.now() - WINDOW_MS))
+  const load = await ctx.store.tasks.load(app.id, ctx.clock.in(-WINDOW_MS))
   if (load.running >= maxRunning) throw new PushError('LIMIT', { detail: `${maxRunning} tasks are running` })
   if (load.created >= maxCreated) {
     throw new PushError('LIMIT', { detail: `${maxCreated} tasks were created within 5 minutes` })
@@ -107,11 +107,11 @@ export async function resumeTask(ctx: ApiContext, task: Task): Promise<Task> {
     await ctx.store.tasks.update(task.id, { canary: { ...task.canary, state: 'passed' } })
   }
   if (task.state !== 'paused') return taskAgain(ctx, task)
-  return changeState(ctx, task, resumedState(task), ['paused'])
+  return changeState(ctx, task, resumedState(task, ctx.clock.now()), ['paused'])
 }
 
-function resumedState(task: Task): TaskState {
-  if (task.startsAt && task.startsAt.getTime() > Date.now()) return 'scheduled'
+function resumedState(task: Task, now: number): TaskState {
+  if (task.startsAt && task.startsAt.getTime() > now) return 'scheduled'
   return task.lane === 'bulk' && !task.plan?.complete ? 'planning' : 'sending'
 }
 

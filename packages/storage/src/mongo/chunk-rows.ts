@@ -10,6 +10,7 @@ import {
   type Task,
   unpackOutcomes,
 } from '@fanfare/core'
+import { later } from './clock.ts'
 import type { ChunkDoc, ChunkFlags, ReasonDoc } from './schemas.ts'
 
 export const chunkKey = (taskId: string | number, seq: number): string => `${taskId}.${seq}`
@@ -108,7 +109,7 @@ export function newRow(task: Owner, chunk: NewChunk, defaults: { now: Date; stat
     starts: chunk.starts ?? 0,
     started: chunk.started ?? 0,
     tries: 0,
-    ...(chunk.leaseUntil && { leaseUntil: chunk.leaseUntil }),
+    ...(chunk.leaseMs !== undefined && { leaseUntil: later(defaults.now, chunk.leaseMs) }),
     at: task.expiresAt,
     rev: 0,
   }

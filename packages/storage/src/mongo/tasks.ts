@@ -66,8 +66,10 @@ async function update(db: Db, id: number, change: TaskChange): Promise<boolean> 
       ...(change.plan && { plan: planRow(change.plan) }),
       ...flagsOf(next),
     }
-    const { matchedCount } = await db.tasks.updateOne({ _id: id, state: { $eq: head.state } }, setOrUnset(fields))
+    const same = { _id: id, state: { $eq: head.state }, ...(change.ifNoPlan && { plan: trusted({ $exists: false }) }) }
+    const { matchedCount } = await db.tasks.updateOne(same, setOrUnset(fields))
     if (matchedCount > 0) return true
+    if (change.ifNoPlan && (await db.tasks.exists({ _id: id, plan: trusted({ $exists: true }) }))) return false
   }
 }
 

@@ -85,7 +85,7 @@ export function chunkRow(
   const outcomes = chunk.outcomes ? toDigits(chunk.outcomes) : UNSENT.repeat(size)
   const reasons = chunk.reasons && reasonsOf(chunk.reasons)
   const state = chunk.state ? CHUNK_STATES.indexOf(chunk.state) : chunk.channelId ? defaults.state : DONE
-  const leaseUntil = chunk.leaseUntil?.getTime() ?? null
+  const leaseUntil = chunk.leaseMs === undefined ? null : defaults.now + chunk.leaseMs
   const dueAt = state === SENDING ? (leaseUntil ?? defaults.now) : state === WAITING ? null : defaults.now
   return [
     toKey(task.id),

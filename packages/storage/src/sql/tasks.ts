@@ -64,7 +64,8 @@ function update(db: Db, id: string, change: TaskChange): Promise<boolean> {
   if (change.plan) add('planned', isPlanned(change.plan))
   if (set.length === 0) set.push('id = id')
   const ifState = JSON.stringify(change.ifState?.map(stateCode) ?? [...Array(7).keys()])
-  const sql = `update tasks set ${set.join()} where id = ? and state in (select value from json_each(?))`
+  const noPlan = change.ifNoPlan ? ' and not exists (select 1 from plans where task = tasks.id)' : ''
+  const sql = `update tasks set ${set.join()} where id = ? and state in (select value from json_each(?))${noPlan}`
   return db.write(() => {
     if (db.run(sql, [...values, toKey(id), ifState]) === 0) return false
     if (change.plan) putPlan(db, toKey(id), change.plan)

@@ -20,6 +20,27 @@ export function planCases(get: GetSubject): void {
     return task
   }
 
+  it('keeps the plan of whoever was first', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await make.task({ appId: channel.appId, state: 'planning' })
+    await store.tasks.create([{ task, chunks: [] }])
+    const planOf = (expected: number): Plan => ({
+      ...{ upToDeviceId: String(expected), ranges: [range(channel.id, 0)], expected, complete: false },
+    })
+    const begin = (expected: number) =>
+      store.tasks.update(task.id, { plan: planOf(expected), ifState: ['planning'], ifNoPlan: true })
+    const begun = await Promise.all([1, 2, 3, 4].map(begin))
+    expect(begun.filter(Boolean)).toHaveLength(1)
+    const [found] = await store.tasks.byIds([task.id])
+    expect(found?.plan).toEqual(planOf(begun.indexOf(true) + 1))
+    await store.tasks.addPlanned(task.id, 0, '0', { chunks: pageOf(channel, 0, 5), cursor: '5', done: false })
+    expect(await begin(9)).toBe(false)
+    expect((await store.tasks.byIds([task.id]))[0]?.plan?.ranges).toMatchObject([{ cursor: '5', planned: 5 }])
+    await store.tasks.update(task.id, { state: 'cancelled' })
+    expect(await begin(9)).toBe(false)
+  })
+
   it('adds chunks and moves the cursor in one step; a repeated step changes nothing', async () => {
     const { store, make } = get()
     const channel = await make.channel()

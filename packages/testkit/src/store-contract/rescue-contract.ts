@@ -56,7 +56,7 @@ export function rescueCases(get: GetSubject): void {
     const channel = await make.channel()
     const sync = await make.chunk(channel, 1, {
       task: { lane: 'sync' },
-      chunk: { state: 'sending', fence: 1, leaseUntil: new Date(Date.now() - 1000) },
+      chunk: { state: 'sending', fence: 1, leaseMs: PASSED },
     })
     const refs: ChunkRef[] = [sync]
     for (const state of ['paused', 'scheduled', 'done', 'cancelled', 'failed'] as const) {

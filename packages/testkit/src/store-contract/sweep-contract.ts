@@ -89,10 +89,9 @@ export function sweepCases(get: GetSubject): void {
     const { store, make } = get()
     const channel = await make.channel()
     const chunk = { state: 'sending' as const, fence: 1, starts: 1, started: 2 }
-    const sync = (leaseUntil: Date) =>
-      make.chunk(channel, 2, { task: { lane: 'sync' }, chunk: { ...chunk, leaseUntil } })
-    const dead = await sync(new Date(Date.now() - 1000))
-    const alive = await sync(new Date(Date.now() + 60_000))
+    const sync = (leaseMs: number) => make.chunk(channel, 2, { task: { lane: 'sync' }, chunk: { ...chunk, leaseMs } })
+    const dead = await sync(PASSED)
+    const alive = await sync(60_000)
     const crashed = await make.chunk(channel)
     await store.chunks.claim([crashed], PASSED, 1)
     expect(await store.chunks.abandonSync(ALL)).toBeGreaterThanOrEqual(1)
