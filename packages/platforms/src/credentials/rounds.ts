@@ -31,12 +31,12 @@ type Derivations = {
  */
 const { pkcs5, pki, pkcs12 } = forge as unknown as Derivations
 const generate = pki.pbe.generatePkcs12Key
-pkcs5.pbkdf2 = (password, salt, rounds, length, digest) => {
+pkcs5.pbkdf2 = (...[password, salt, rounds, length, digest]) => {
   spend(rounds)
   const name = typeof digest === 'string' ? digest : (digest?.algorithm ?? 'sha1')
   return pbkdf2Sync(password ?? '', Buffer.from(salt, 'latin1'), rounds, length, name).toString('latin1')
 }
-pki.pbe.generatePkcs12Key = (password, salt, id = 0, rounds = 0, ...more) => {
+pki.pbe.generatePkcs12Key = (...[password, salt, id = 0, rounds = 0, ...more]) => {
   spend(rounds * PKCS12_ROUND)
   return generate(password, salt, id, rounds, ...more)
 }

@@ -120,7 +120,8 @@ async function dropOldest(db: Db, bindings: readonly Binding[], maxPerUser: numb
   for (const [appId, users] of grouped(bindings, 'appId', 'userId')) {
     const most = users.length * (maxPerUser + 1)
     const rows = await seen(db, { appId, users }, most)
-    const alone = rows.length < most ? [rows] : users.map((user) => seen(db, { appId, users: [user] }, MOST_SEEN))
+    const alone =
+      rows.length < most ? [Promise.resolve(rows)] : users.map((user) => seen(db, { appId, users: [user] }, MOST_SEEN))
     const over = (await Promise.all(alone)).flatMap((some) => overOf(some, maxPerUser))
     if (over.length > 0) await db.devices.deleteMany({ _id: trusted({ $in: over }) })
   }
