@@ -38,6 +38,8 @@ const BY_IDS = `${SELECT} where c.id in (select value from json_each(?))`
 const OF_ACCOUNT = `${SELECT} where c.platform = ? and c.account_id = ?`
 const OF_APP = `${SELECT} where c.app = ?`
 
+type ChannelChange = Parameters<ChannelStore['update']>[1]
+
 export function channelStore(db: Db, sealer: Sealer): ChannelStore {
   return {
     insert: (channel, credential, most) => {
@@ -46,22 +48,7 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
     },
     ofApp: (appId) => db.read(() => inOrder(db, OF_APP, [toKey(appId)])),
     byIds: (ids) => db.read(() => byIds(db, ids)),
-    update: (id, change) =>
-      db.write(() => {
-        const [channel] = byIds(db, [id])
-        if (!channel) return undefined
-        const { credential } = change
-        const set = {
-          ...(change.limits && { limits: JSON.stringify(change.limits) }),
-          ...(change.settings && { settings: JSON.stringify(change.settings) }),
-          ...(change.pausedFor !== undefined && { paused_for: change.pausedFor }),
-          ...(credential !== undefined && { sealed: sealed(sealer, channel, credential) }),
-          ...(change.account && accountColumns(change.account)),
-          updated_at: db.now(),
-        }
-        db.change(db.build.updateTable('channels').set(set).where('id', '=', toKey(id)))
-        return byIds(db, [id])[0]
-      }),
+    update: (id, change) => db.write(() => update(db, sealer, id, change)),
     assign: (id, account) =>
       db.write(() => {
         db.change(db.build.updateTable('channels').set(accountColumns(account)).where('id', '=', toKey(id)))
@@ -72,6 +59,22 @@ export function channelStore(db: Db, sealer: Sealer): ChannelStore {
     credential: (id) => db.read(() => credential(db, sealer, id)),
     reseal: (query) => reseal(db, sealer, query),
   }
+}
+
+function update(db: Db, sealer: Sealer, id: string, change: ChannelChange): Channel | undefined {
+  const [channel] = byIds(db, [id])
+  if (!channel) return undefined
+  const { credential } = change
+  const set = {
+    ...(change.limits && { limits: JSON.stringify(change.limits) }),
+    ...(change.settings && { settings: JSON.stringify(change.settings) }),
+    ...(change.pausedFor !== undefined && { paused_for: change.pausedFor }),
+    ...(credential !== undefined && { sealed: sealed(sealer, channel, credential) }),
+    ...(change.account && accountColumns(change.account)),
+    updated_at: db.now(),
+  }
+  db.change(db.build.updateTable('channels').set(set).where('id', '=', toKey(id)))
+  return byIds(db, [id])[0]
 }
 
 const accountColumns = ({ id, proof, key }: ChannelAccount) => ({ account_id: id, proof, account: key })
