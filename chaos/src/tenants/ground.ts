@@ -7,6 +7,7 @@ import {
   type HttpAnswer,
   type HttpCall,
   HttpClient,
+  notifierBody,
   seedDevices,
   sleep,
 } from '@fanfare/testkit'
@@ -103,6 +104,13 @@ export class Attacker {
     return this.call('POST', path, { pushMessage: { title: 'attack', content: 'an attack' }, ...more })
   }
 
+  /** What an operator allows a big sender. */
+  async allow(settings: object): Promise<void> {
+    const { fleet, path } = this.app
+    const [url, token] = [fleet.api.url, fleet.operatorToken]
+    await this.http.ok({ method: 'PATCH', url, path: `/admin/apps${path}`, token, body: settings })
+  }
+
   close(): void {
     this.app.http.close()
     this.http.close()
@@ -110,8 +118,11 @@ export class Attacker {
 
   /** A notifier, and `count` users u0 … with one device each on it. Answers the channel's id. */
   async reach(platform: FleetPlatform, devices: AttackerDevices): Promise<string> {
-    const { name = `attacker-${platform}`, count, from = 0, tokenOf, limits } = devices
-    const channelId = await this.app.addNotifier(platform, name, limits)
+    const { name = `attacker-${platform}`, count, from = 0, tokenOf, limits = { rate: 0 }, secret } = devices
+    const body = notifierBody(platform, name)
+    await this.app.call('POST', 'notifiers', { ...body, ...(secret !== undefined && { certificate: secret }) })
+    await this.app.call('PATCH', `notifiers/${name}`, { limits })
+    const channelId = await this.app.channelId(name)
     await seedDevices(await this.app.fleet.openStore(), {
       appId: await this.app.appId(),
       ...{ channelId, count, from, tokenOf },
@@ -140,6 +151,8 @@ export type AttackerDevices = {
   from?: number
   tokenOf: (index: number) => string
   limits?: object
+  /** Its own where others may have the same by its name. */
+  secret?: string
 }
 
 /** The names of users from … to (exclusive). */

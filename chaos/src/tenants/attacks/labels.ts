@@ -12,13 +12,7 @@ export const labels: Attack = {
   does: `makes up to ${LABELS} labels with ${MEMBERS} members each, lists them and pushes to them`,
   async prepare(ground) {
     const attacker = await ground.attacker('attacker', { lifted: true })
-    await attacker.app.http.ok({
-      method: 'PATCH',
-      url: ground.fleet.api.url,
-      path: `/admin/apps${attacker.app.path}`,
-      token: ground.fleet.operatorToken,
-      body: { maxLabels: LABELS },
-    })
+    await attacker.allow({ maxLabels: LABELS })
     await attacker.reach('xiaomi', { count: DEVICES, tokenOf: (index) => `ok-attacker-${index}` })
     const once = async (number: number) => {
       const label = number % LABELS
