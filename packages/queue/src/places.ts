@@ -18,15 +18,24 @@ export type PlacesOptions = {
 }
 
 type Waiter = { admit: (granted: boolean) => void; timer: NodeJS.Timeout }
-/** What is known of one channel: `gapMs` is how often one of its places came free while it had no more. */
-type Line = Owner & { held: number; waiters: Waiter[]; gapMs: number; leftAt: number; backAt: number }
+/**
+ * What is known of one channel. `fullAt`: since when somebody wants a place that it has not; `left`: when places of it came
+ * free since then, the last of them; `backAt`: when the last one that was sent away comes back.
+ */
+type Line = Owner & { held: number; waiters: Waiter[]; fullAt: number; left: number[]; backAt: number }
 
 /** Nobody sent away stays away for longer, so that a change is noticed. */
 const LONGEST_MS = 60_000
 /** Until more is known. */
-const FIRST_GAP_MS = 5
+const FIRST_GAP_MS = 1
 const LONGEST_GAP_MS = 2000
-const GAP_WEIGHT = 0.2
+/** The gap is the mean of so many. */
+const GAPS = 8
+/**
+ * A channel flows where so many places of it came free within this time, 200 a second. Its jobs wait, however many: each
+ * that ends lets the worker look at the next job of the queue, where an app that adds so many stands behind the others.
+ */
+const FLOW = { places: 64, withinMs: 320 }
 const CHANNEL_PART = 0.75
 /** Channels remembered before idle ones are forgotten: all of them are looked at where a place comes free. */
 const MOST_LINES = 1000
@@ -67,10 +76,11 @@ export class Places {
       this.#take(line)
       return true
     }
-    if (Number.isNaN(line.leftAt)) line.leftAt = performance.now()
+    if (Number.isNaN(line.fullAt)) line.fullAt = performance.now()
     if (!this.#mayWait(line)) return false
     return new Promise((admit) => {
-      const waiter: Waiter = { admit, timer: setTimeout(() => this.#giveUp(line, waiter), this.#options.waitMs) }
+      const timer = setTimeout(() => this.#waitedLong(line, waiter), this.#options.waitMs)
+      const waiter: Waiter = { admit, timer }
       line.waiters.push(waiter)
       this.#waiting++
     })
@@ -81,8 +91,9 @@ export class Places {
     this.#free++
     line.held--
     this.#countApp(line.app, -1)
-    this.#measure(line)
+    if (line.left.push(performance.now()) > FLOW.places) line.left.shift()
     while (this.#waiting > 0 && this.#admitNext());
+    if (line.waiters.length === 0 && line.backAt < performance.now()) forgetFull(line)
     if (isIdle(line)) this.#lines.delete(line.channel)
   }
 
@@ -90,8 +101,11 @@ export class Places {
   away(owner: Owner): number {
     const line = this.#lineOf(owner)
     const now = performance.now()
-    const at = Math.max(now + this.#options.awayMs, line.backAt + line.gapMs)
-    if (at > now + LONGEST_MS) return LONGEST_MS * (0.5 + Math.random() / 2)
+    const { awayMs } = this.#options
+    const at = Math.max(now + awayMs, line.backAt + gapOf(line, now))
+    // No longer than the channel has been full by now: one that only stuttered is not left alone for long.
+    const longestMs = Math.min(LONGEST_MS, Math.max(2 * awayMs, now - line.fullAt))
+    if (at > now + longestMs) return Math.ceil(longestMs * (0.5 + Math.random() / 2))
     line.backAt = at
     return Math.ceil(at - now)
   }
@@ -104,7 +118,7 @@ export class Places {
   #lineOf({ app, channel }: Owner): Line {
     const known = this.#lines.get(channel)
     if (known) return known
-    const line = { app, channel, held: 0, waiters: [], gapMs: FIRST_GAP_MS, leftAt: Number.NaN, backAt: 0 }
+    const line: Line = { app, channel, held: 0, waiters: [], fullAt: Number.NaN, left: [], backAt: 0 }
     this.#lines.set(channel, line)
     return line
   }
@@ -117,8 +131,11 @@ export class Places {
     return ofApp < Math.max(1, most.app) && held < Math.max(1, most.channel)
   }
 
-  #mayWait({ waiters, gapMs }: Line): boolean {
-    return this.#waiting < this.#options.waiters && (waiters.length + 1) * gapMs <= this.#options.waitMs
+  #mayWait(line: Line): boolean {
+    const now = performance.now()
+    if (flows(line, now)) return true
+    const soon = (line.waiters.length + 1) * gapOf(line, now) <= this.#options.waitMs
+    return soon && this.#waiting < this.#options.waiters
   }
 
   #take(line: Line): void {
@@ -131,13 +148,6 @@ export class Places {
     const held = (this.#ofApp.get(app) ?? 0) + by
     if (held > 0) this.#ofApp.set(app, held)
     else this.#ofApp.delete(app)
-  }
-
-  #measure(line: Line): void {
-    if (Number.isNaN(line.leftAt)) return
-    const now = performance.now()
-    line.gapMs += GAP_WEIGHT * (Math.min(LONGEST_GAP_MS, now - line.leftAt) - line.gapMs)
-    line.leftAt = line.waiters.length > 0 || line.backAt > now ? now : Number.NaN
   }
 
   /** The next turn goes to the app, and the channel of it, that holds fewest. */
@@ -159,15 +169,35 @@ export class Places {
     return (this.#ofApp.get(line.app) ?? 0) + line.held / 1e6
   }
 
+  #waitedLong(line: Line, waiter: Waiter): void {
+    if (flows(line, performance.now())) waiter.timer.refresh()
+    else this.#giveUp(line, waiter)
+  }
+
   #giveUp(line: Line, waiter: Waiter): void {
     const index = line.waiters.indexOf(waiter)
     if (index < 0) return
     line.waiters.splice(index, 1)
     clearTimeout(waiter.timer)
     this.#waiting--
-    line.gapMs = Math.min(LONGEST_GAP_MS, Math.max(line.gapMs, this.#options.waitMs / 2))
     waiter.admit(false)
   }
+}
+
+function forgetFull(line: Line): void {
+  line.fullAt = Number.NaN
+  line.left.length = 0
+}
+
+function flows({ left }: Line, now: number): boolean {
+  return left.length === FLOW.places && now - (left[0] ?? 0) <= FLOW.withinMs
+}
+
+/** How often a place of the channel comes free, by the last few and by the time since: one that stalls gets slower. */
+function gapOf({ left, fullAt }: Line, now: number): number {
+  const since = Math.max(fullAt, left.at(-GAPS) ?? 0)
+  const gapMs = (now - since) / Math.max(1, Math.min(GAPS, left.length))
+  return Math.min(LONGEST_GAP_MS, Math.max(FIRST_GAP_MS, gapMs))
 }
 
 const isIdle = ({ held, waiters, backAt }: Line): boolean =>

@@ -62,18 +62,41 @@ describe('who finds no place', () => {
     expect(order).toHaveLength(3)
   })
 
-  it('is sent away after a while, and from then on at once, each to a later instant', async () => {
-    const places = open({ size: 4, waitMs: 20 })
+  it('is sent away after a while, and from then on at once, for no longer than nothing has come free', async () => {
+    const places = open({ size: 4, waitMs: 20, awayMs: 10 })
     const owner = { app: 'a', channel: 'a' }
-    const held = fill(places, 'a')
-    expect(held).toBe(2)
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    const since = performance.now()
+    expect(fill(places, 'a')).toBe(2)
+    await new Promise((resolve) => setTimeout(resolve, 200))
     const answers = await Promise.all(Array.from({ length: 10 }, async () => places.enter(owner)))
     expect(answers.every((granted) => !granted)).toBe(true)
-    const away = Array.from({ length: 5 }, () => places.away(owner))
-    expect([...away].sort((one, other) => one - other)).toEqual(away)
-    expect(away[0]).toBeGreaterThanOrEqual(50)
-    expect(new Set(away).size).toBe(5)
+    const away = Array.from({ length: 20 }, () => places.away(owner))
+    const fullMs = performance.now() - since
+    expect(away[0]).toBe(10)
+    for (const afterMs of away.slice(1)) {
+      expect(afterMs).toBeGreaterThanOrEqual(90)
+      expect(afterMs).toBeLessThanOrEqual(fullMs + 1)
+    }
+  })
+
+  it('waits, beside however many, while places of its channel come free all the time', async () => {
+    const places = open({ size: 4, waiters: 2, waitMs: 5 })
+    const owner = { app: 'a', channel: 'a' }
+    fill(places, 'a')
+    const waiting: Promise<boolean>[] = []
+    const enter = () => waiting.push(Promise.resolve(places.enter(owner)))
+    enter()
+    for (let count = 0; count < 64; count++) {
+      enter()
+      places.leave(owner)
+    }
+    for (let count = 0; count < 40; count++) enter()
+    for (let left = 41; left > 0; left--) {
+      places.leave(owner)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    const granted = await Promise.all(waiting)
+    expect(granted.slice(-40)).toEqual(new Array(40).fill(true))
   })
 
   it('is sent away where all places to wait are taken, and where it all ends', async () => {
