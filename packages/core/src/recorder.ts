@@ -15,7 +15,8 @@ export type RecorderOptions = {
   at?: (point: string) => void | Promise<void>
 }
 
-type Entry = { write: ChunkWrite; settle: { resolve: (held: boolean) => void; reject: (error: unknown) => void }[] }
+type Settle = { asksOn: boolean; resolve: (held: boolean) => void; reject: (error: unknown) => void }
+type Entry = { write: ChunkWrite; settle: Settle[] }
 
 const MAX_WRITES = 500
 /** Outcomes of one call at about the most: more would hold up the event loop for longer than a turn should take. */
@@ -58,7 +59,7 @@ export class Recorder {
     const key = `${write.taskId}-${write.seq}-${write.fence}`
     return new Promise((resolve, reject) => {
       const entry = this.#waiting.get(key)
-      const settle = { resolve, reject }
+      const settle = { asksOn: asksOn(write), resolve, reject }
       if (entry) {
         entry.write = merge(entry.write, write)
         entry.settle.push(settle)
@@ -109,7 +110,10 @@ export class Recorder {
       const items = entries.map((entry) => entry.write)
       const held = await write((some) => this.#untilStored(some), items, this.#options.log)
       for (const [index, entry] of entries.entries()) {
-        for (const { resolve } of entry.settle) resolve(held[index] ?? false)
+        const refused = !(held[index] ?? false)
+        // The store says no to a further window of a cancelled task and keeps what is recorded: only who asked for the
+        // window must stop. Where another worker holds the chunk, it is told so too and all later writes are.
+        for (const settle of entry.settle) settle.resolve(!refused || (asksOn(entry.write) && !settle.asksOn))
       }
     } catch (error) {
       for (const entry of entries) for (const { reject } of entry.settle) reject(error)
@@ -149,6 +153,8 @@ export class Recorder {
     }
   }
 }
+
+const asksOn = ({ started }: ChunkWrite): boolean => started !== undefined
 
 /** How long a write may wait for others to share its commit. */
 function patienceMs({ state, started, leaseMs }: ChunkWrite): number {

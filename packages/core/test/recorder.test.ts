@@ -63,6 +63,15 @@ describe('the recorder', () => {
     expect(calls.map((writes) => writes.map(({ seq }) => seq))).toEqual([[1], [2, 3], [4]])
   })
 
+  it('refuses only who asks for a further window where results share its write', async () => {
+    const { calls, store } = storeOf((writes) => writes.map(({ started }) => started === undefined))
+    const recorder = new Recorder({ store })
+    const results = recorder.write(of(1, { outcomes: [[0, 'sent']] }))
+    const window = recorder.write(of(1, { started: 200, leaseMs: 1000 }))
+    expect(await Promise.all([results, window])).toEqual([true, false])
+    expect(calls).toHaveLength(1)
+  })
+
   it('keeps results while the store is away, says so, and writes them when it is back', async () => {
     let away = true
     const { calls, store } = storeOf((writes) => {
