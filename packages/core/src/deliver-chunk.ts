@@ -5,7 +5,7 @@ import type { Hold } from './deliver-held.ts'
 import type { Again, ChunkWork, DeliverKit, Target } from './deliver-kit.ts'
 import { ChunkLedger, type Stop } from './deliver-ledger.ts'
 import { openMembers } from './deliver-outcome.ts'
-import { MANY } from './deliver-turns.ts'
+import { SOME } from './deliver-turns.ts'
 import { VendorCall } from './deliver-vendor.ts'
 
 /** Members of one chunk with the vendor at once, and how far ahead of the sends `started` is marked. */
@@ -78,7 +78,7 @@ export class ChunkRun {
   async #targets(): Promise<Target[]> {
     const { members } = this.#work.claimed.chunk
     const ids = this.#indices.map((index) => members[index]?.deviceId ?? '')
-    if (ids.length >= MANY) await this.#kit.turns.next('going')
+    if (ids.length >= SOME) await this.#kit.turns.next('going', this.#work.claimed.task.appId)
     const tokens = await this.#kit.tokens(ids)
     const targets: Target[] = []
     for (const [place, index] of this.#indices.entries()) {

@@ -3,7 +3,7 @@ import type { Leave } from './deliver-admission.ts'
 import type { Again, ChunkWork, DeliverKit, Target } from './deliver-kit.ts'
 import type { ChunkLedger } from './deliver-ledger.ts'
 import { ambiguous, batchIdOf, judge } from './deliver-outcome.ts'
-import { MANY } from './deliver-turns.ts'
+import { MANY, SOME } from './deliver-turns.ts'
 import { BusyError, ChannelError } from './pusher-errors.ts'
 import type { AskAgain, Batch, PushResult } from './types.ts'
 
@@ -33,6 +33,7 @@ export class VendorCall {
     }
     try {
       await this.#kit.at?.('before-send')
+      if (piece.length >= SOME) await this.#kit.turns.next('going', this.#work.claimed.task.appId)
       const pusher = await this.#kit.pusher(this.#work.channel)
       const again: AskAgain = async (members) => {
         answer()
@@ -43,7 +44,7 @@ export class VendorCall {
       const results = await pusher.push({ ...this.#batch(piece), again }, this.#work.signal)
       answer()
       await this.#kit.at?.('after-send')
-      if (piece.length >= MANY) await this.#kit.turns.next('going')
+      if (piece.length >= MANY) await this.#kit.turns.next('going', this.#work.claimed.task.appId)
       await this.#take(piece, results)
     } catch (error) {
       answer()

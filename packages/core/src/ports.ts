@@ -8,6 +8,8 @@ export type Enqueue = ChunkRef & {
   platform: PlatformName
   channelId: string
   appId?: string
+  /** How many members it has; 1 where it is not said. */
+  members?: number
   lane: Lane
   delayMs?: number
 }

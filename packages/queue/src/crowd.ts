@@ -1,8 +1,8 @@
 import type { Enqueue, PlatformName } from '@fanfare/core'
 
 /** A queue that is longer is shared: below that everyone is soon served. */
-const LONG = 100
-/** Single pushes of one app in a second, or just before, that go first; with every doubling it goes further back. */
+const LONG = 20
+/** Members of one app's single pushes in a second, or just before, that go first; with every doubling it goes further back. */
 const FEW = 100
 const SECOND_MS = 1000
 /** Behind it come the chunks of tasks. */
@@ -23,11 +23,11 @@ export class Crowd {
     this.#waiting.set(platform, waiting)
   }
 
-  /** Counts one more; 0 = with the first, else the higher the further back. */
-  place({ platform, appId, channelId }: Enqueue, now: number = performance.now()): number {
+  /** Counts its members; 0 = with the first, else the higher the further back. */
+  place({ platform, appId, channelId, members = 1 }: Enqueue, now: number = performance.now()): number {
     this.#turn(now)
     const key = `${platform} ${appId ?? channelId}`
-    const count = (this.#counts.get(key) ?? 0) + 1
+    const count = (this.#counts.get(key) ?? 0) + members
     this.#counts.set(key, count)
     const many = Math.max(count, this.#before.get(key) ?? 0) / FEW
     if (many <= 1 || (this.#waiting.get(platform) ?? 0) < LONG) return 0

@@ -139,12 +139,14 @@ const devicesAt = (found: readonly Device[][], index: number): Device[] => found
 async function enqueue(ctx: ApiContext, taskId: string, chunks: readonly NewChunk[]): Promise<void> {
   if (ctx.at) await ctx.at('before-enqueue')
   const items: Enqueue[] = []
-  for (const { seq, channelId, state } of chunks) {
+  for (const { seq, channelId, state, members } of chunks) {
     if (channelId === undefined || state === 'done' || state === 'waiting') continue
     const known = ctx.channels.get(channelId)
     const channel = known instanceof Promise ? await known : known
     const ref: ChunkRef = { taskId, seq, gen: 0 }
-    if (channel) items.push({ ...ref, platform: channel.platform, channelId, appId: channel.appId, lane: 'single' })
+    if (!channel) continue
+    const { platform, appId } = channel
+    items.push({ ...ref, platform, channelId, appId, members: members.length, lane: 'single' })
   }
   if (items.length > 0) await ctx.jobs.enqueue(items)
   if (ctx.at) await ctx.at('after-enqueue')
