@@ -4,7 +4,7 @@ import { anyOf } from './tools/kills.ts'
 import { COMMON_OPTIONS, type Setup, setUp } from './tools/setup.ts'
 import { taskVerdict } from './tools/task-verdict.ts'
 
-/** A broadcast while workers, API and Redis break in turn (issue 6 §3). */
+/** A broadcast while workers, API and Redis break in turn. */
 export const tasks: Scenario = {
   options: {
     ...COMMON_OPTIONS,

@@ -9,7 +9,6 @@ async function main(): Promise<void> {
   const { ApiService } = await import('./api-service.ts')
   const service = await ApiService.create(config)
   await service.start()
-  process.stdout.write(`${JSON.stringify({ ready: true, url: service.url })}\n`)
   let stopping = false
   const stop = () => {
     if (stopping) process.exit(1)
@@ -22,6 +21,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  // Only now: whoever reads it may stop the process at once.
+  process.stdout.write(`${JSON.stringify({ ready: true, url: service.url })}\n`)
 }
 
 main().catch((error: unknown) => {

@@ -7,7 +7,6 @@ const EXIT_MS = 21_000
 async function main(): Promise<void> {
   const worker = await WorkerService.create(readConfig(), { onStuck: () => process.exit(1) })
   await worker.start()
-  process.stdout.write(`${JSON.stringify({ ready: true })}\n`)
   let stopping = false
   const stop = () => {
     if (stopping) process.exit(1)
@@ -20,6 +19,8 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  // Only now: whoever reads it may stop the process at once.
+  process.stdout.write(`${JSON.stringify({ ready: true })}\n`)
 }
 
 main().catch((error: unknown) => {

@@ -29,7 +29,7 @@ export const fairness: Scenario = {
   run,
 }
 
-/** What the promise allows (issue 6 §3): this, or three times the idle figure where that is more. */
+/** What the promise allows: this, or three times the idle figure where that is more. */
 const LIMIT_MS = 300
 const SLOW_VENDOR_MS = 5000
 /** Chunks enough to fill every slot of a worker on the slow platform. */
