@@ -1,9 +1,14 @@
 import type { VendorName } from '@fanfare/simulator'
 import type { ContractCase, PlatformHarness } from '@fanfare/testkit/contracts'
+import type { PushersOptions } from '../src/index.ts'
 import { type Lab, startLab } from './lab.ts'
 
 /** A vendor at the simulator for the contract suite; only tokens and cases differ. */
-export function harnessOf(platform: VendorName, more: Pick<PlatformHarness, 'token' | 'cases'>): PlatformHarness {
+export function harnessOf(
+  platform: VendorName,
+  more: Pick<PlatformHarness, 'token' | 'cases'>,
+  options: Partial<PushersOptions> = {},
+): PlatformHarness {
   let lab: Lab | undefined
   return {
     ...more,
@@ -11,7 +16,7 @@ export function harnessOf(platform: VendorName, more: Pick<PlatformHarness, 'tok
       const started = await startLab()
       started.simulator.journal.mode.bodies = false
       lab = started
-      return { pusher: await started.open(platform), close: () => started.close() }
+      return { pusher: await started.open(platform, { options }), close: () => started.close() }
     },
     reset: () => lab?.simulator.reset(),
     accepted: () => {
