@@ -1,4 +1,4 @@
-/** Reading goes downwards only: apps → queue, storage, platforms → core (design.md §4). */
+/** Reading goes downwards only: apps → queue, storage, platforms → core, redis (design.md §4). */
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -20,7 +20,19 @@ module.exports = {
       name: 'siblings-via-core-only',
       severity: 'error',
       from: { path: '^packages/(platforms|storage|queue)/src' },
-      to: { path: '^packages/(?!core/|$1/)' },
+      to: { path: '^packages/(?!core/|redis/|$1/)' },
+    },
+    {
+      name: 'redis-on-its-own',
+      severity: 'error',
+      from: { path: '^packages/redis/src' },
+      to: { path: '^packages/(?!redis/)' },
+    },
+    {
+      name: 'ioredis-only-in-redis',
+      severity: 'error',
+      from: { pathNot: '^packages/redis/' },
+      to: { path: '^node_modules/ioredis/' },
     },
     {
       name: 'bullmq-only-in-queue',

@@ -1,5 +1,6 @@
 import { readBytes, readMasterKeys, TASK_TTL_MS } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
+import { readRedisUrl } from '@fanfare/redis'
 import { MAX_DEVICES_PER_USER } from '@fanfare/storage'
 import { readNetworks } from './callers.ts'
 import type { SocketLimits } from './sockets.ts'
@@ -57,7 +58,7 @@ export function readConfig(env: Env = process.env): ApiConfig {
     ...API_DEFAULTS,
     storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? API_DEFAULTS.storeUrl,
     storeSync: oneOf('STORE_SYNC', env['STORE_SYNC'] ?? 'full', ['full', 'normal']),
-    redisUrl: env['REDIS_URL'] ?? API_DEFAULTS.redisUrl,
+    redisUrl: readRedisUrl('REDIS_URL', env['REDIS_URL'] || API_DEFAULTS.redisUrl),
     ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
     host: env['HOST'] ?? API_DEFAULTS.host,
     port: wholeNumber('PORT', env['PORT'] ?? '8099', 0, 65_535),

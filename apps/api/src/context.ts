@@ -21,7 +21,7 @@ import {
 } from '@fanfare/core'
 import { type AddressGuard, identify, type Prover } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
-import type { Redis } from 'ioredis'
+import { type Connection, within } from '@fanfare/redis'
 import { derivedKey, Tokens } from './auth.ts'
 import { Background } from './background.ts'
 import { Backlogs } from './backlog.ts'
@@ -43,7 +43,7 @@ export type Parts = {
   limiter: Limiter
   jobs: JobQueues
   hints: ChannelHints
-  redis: Redis
+  redis: Connection
   log: Log
   /** The bounds on connections; chaos tests show what happens without them. */
   sockets?: Sockets
@@ -159,7 +159,7 @@ function sharedCalls(store: Store, inFlight: number): Shared {
 
 async function accept(store: Store, tasks: readonly NewTask[]): Promise<CreateResult[]> {
   try {
-    return await within(store.tasks.create(tasks))
+    return await inTime(store.tasks.create(tasks))
   } catch (error) {
     throw acceptError(error)
   }
@@ -170,7 +170,7 @@ async function spread<R>(
   lists: readonly (readonly AskedUser[])[],
   ask: (asked: readonly AskedUser[]) => Promise<R[]>,
 ): Promise<R[][]> {
-  const answers = await within(ask(lists.flat()))
+  const answers = await inTime(ask(lists.flat()))
   let from = 0
   return lists.map((list) => {
     const part = answers.slice(from, from + list.length)
@@ -179,13 +179,10 @@ async function spread<R>(
   })
 }
 
-function within<T>(promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreDownError('no answer in time')), STORE_DEADLINE_MS)
+const inTime = <T>(work: Promise<T>): Promise<T> =>
+  within(STORE_DEADLINE_MS, work, () => {
+    throw new StoreDownError('no answer in time')
   })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
-}
 
 async function loadApp(store: Store, name: string): Promise<App | undefined> {
   const slash = name.indexOf('/')

@@ -1,5 +1,5 @@
 import { APP_DEFAULTS, type App, type Log, PushError } from '@fanfare/core'
-import type { Redis } from 'ioredis'
+import type { Connection } from '@fanfare/redis'
 
 /**
  * One request of `requestsPerMinute` (GCRA, in Redis, so that all API processes share it). KEYS[1]: the app's key;
@@ -20,7 +20,7 @@ const MINUTE_MS = 60_000
 const BURST_SECONDS = 10
 
 /** The API's own rate limit of an app (wire-api.md §1.7); off unless set. Redis down: the request passes. */
-export async function takeRequest(redis: Redis, app: App, log: Log): Promise<void> {
+export async function takeRequest(redis: Connection, app: App, log: Log): Promise<void> {
   const perMinute = app.settings.requestsPerMinute ?? APP_DEFAULTS.requestsPerMinute
   if (perMinute <= 0) return
   const burst = Math.max(1, Math.ceil((perMinute * BURST_SECONDS) / 60))

@@ -10,8 +10,8 @@ import {
   type Prover,
 } from '@fanfare/platforms'
 import { openChannelHints, openJobs } from '@fanfare/queue'
+import { type Connection, connect, disconnect } from '@fanfare/redis'
 import { openStore } from '@fanfare/storage'
-import { Redis } from 'ioredis'
 import type { ApiConfig } from './config.ts'
 import type { Parts } from './context.ts'
 import { openLog } from './log.ts'
@@ -29,7 +29,7 @@ export async function openParts(config: ApiConfig, given: Partial<Parts>): Promi
   }
   const log = given.log ?? openLog(config.logLevel)
   const store = given.store ?? own(await openStore(config.storeUrl, storeOptions(config)), (it) => it.close())
-  const redis = given.redis ?? own(openRedis(config.redisUrl), (it) => it.disconnect())
+  const redis = given.redis ?? own(connect(config.redisUrl, 'short'), disconnect)
   const guard = given.guard ?? openAddressGuard({ allowed: config.allowedAddresses })
   const prover = given.prover ?? own(openProver(), (it) => it.close())
   const limiter = given.limiter ?? own(openLimiter(config.redisUrl, { log }), (it) => it.close())
@@ -57,7 +57,7 @@ const storeOptions = ({ masterKey, masterKeys, storeSync, maxDevicesPerUser }: A
   maxDevicesPerUser,
 })
 
-type PushersUse = { store: Store; limiter: Limiter; redis: Redis; log: Log; guard: AddressGuard; prover: Prover }
+type PushersUse = { store: Store; limiter: Limiter; redis: Connection; log: Log; guard: AddressGuard; prover: Prover }
 
 async function pushersOf(config: ApiConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
@@ -68,22 +68,6 @@ async function pushersOf(config: ApiConfig, to: PushersUse): Promise<Pushers> {
   const prove: Accounts['prove'] = (channel, credential) => accounts.prove(channel, credential)
   const endpoints = { vendorUrl: config.vendorUrl, smtp: config.vendorSmtp, ca }
   return openPushers({ credentialOf, lease, prove, ...use, ...endpoints })
-}
-
-/** Fails soon rather than keeping commands while Redis is away (reliability.md §6). */
-function openRedis(url: string): Redis {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    commandTimeout: 1500,
-    maxRetriesPerRequest: 1,
-    connectTimeout: 2000,
-    // A connection that is closed already is waited for as long as one that is not.
-    disconnectTimeout: 100,
-    retryStrategy: (times) => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4),
-  })
-  // Each command fails for its caller; an outage must not end the process.
-  redis.on('error', () => undefined)
-  return redis
 }
 
 async function closeAll(closers: Close[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { connect } from '@fanfare/redis'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { bad, parameter, refusal } from './refusals.ts'
 import { OPERATOR, type TestApi, type TestApp, testApi, timestampless, until, xiaomi } from './test-api.ts'
 
@@ -146,7 +146,7 @@ describe('notifiers', () => {
     await app.call('POST', 'notifiers', xiaomi('tuned'))
     const [channel] = (await api.store.channels.ofApp(await appId())).filter(({ name }) => name === 'tuned')
     const heard: string[] = []
-    const listener = new Redis(api.api.ctx.config.redisUrl)
+    const listener = connect(api.api.ctx.config.redisUrl, 'endless')
     await listener.subscribe('fanfare:channel-changed')
     listener.on('message', (_topic, id) => heard.push(id))
     const patch = async (body: object) => entitiesOf((await app.call('PATCH', 'notifiers/tuned', body)).body)[0]

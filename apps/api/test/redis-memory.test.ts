@@ -1,13 +1,13 @@
+import { type Connection, connect } from '@fanfare/redis'
 import { startRedis } from '@fanfare/testkit'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { bad, refusal } from './refusals.ts'
 import { bindUsers, message, type TestApi, type TestApp, type TestOptions, testApi, until } from './test-api.ts'
 
 let api: TestApi
 let app: TestApp
 let redis: Awaited<ReturnType<typeof startRedis>>
-let client: Redis
+let client: Connection
 
 afterEach(async () => {
   client.disconnect()
@@ -17,7 +17,7 @@ afterEach(async () => {
 
 async function start(maxmemory: string, config: TestOptions['config'] = {}): Promise<void> {
   redis = await startRedis({ maxmemory })
-  client = new Redis(redis.url)
+  client = connect(redis.url, 'endless')
   api = await testApi({ redis, config: config ?? {} })
   app = await api.app()
   await bindUsers(app, { test1: 'ok-1' })

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Log, Store } from '@fanfare/core'
+import { connect } from '@fanfare/redis'
 import { openStore } from '@fanfare/storage'
 import { type RedisService, startRedis, tempDir } from '@fanfare/testkit'
 import { jest } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { API_DEFAULTS, type ApiConfig, ApiService, type Parts } from '../src/index.ts'
 
 /** Starting servers takes long where other programs keep the processors busy. */
@@ -63,7 +63,7 @@ export async function testApi(options: TestOptions = {}): Promise<TestApi> {
     await rm(dir, { recursive: true, force: true })
   }
   await api.start().catch((error: unknown) => end().then(() => Promise.reject(error)))
-  const inspector = new Redis(redis.url, { disconnectTimeout: 100 })
+  const inspector = connect(redis.url, 'endless')
   const ask = (method: string, path: string, given: Ask = {}) => request(api.url + path, method, given)
   return {
     api,

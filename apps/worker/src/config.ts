@@ -1,5 +1,6 @@
 import { readBytes, readMasterKeys } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
+import { readRedisUrl } from '@fanfare/redis'
 import { MAX_DEVICES_PER_USER } from '@fanfare/storage'
 
 /** Everything a worker can be told from outside; read from the environment once and judged once. */
@@ -78,7 +79,7 @@ export function readConfig(env: Env = process.env): WorkerConfig {
     ...given(env, { vendorUrl: 'VENDOR_URL', vendorCa: 'VENDOR_CA', vendorSmtp: 'VENDOR_SMTP' }),
     storeUrl: env['STORE_URL'] ?? env['MONGO_URI'] ?? WORKER_DEFAULTS.storeUrl,
     storeSync: syncOf(env['STORE_SYNC'] ?? 'full'),
-    redisUrl: env['REDIS_URL'] ?? WORKER_DEFAULTS.redisUrl,
+    redisUrl: readRedisUrl('REDIS_URL', env['REDIS_URL'] || WORKER_DEFAULTS.redisUrl),
     ...memoryOf(env['FANFARE_REDIS_MAXMEMORY']),
     ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
     allowedAddresses: readAllowedAddresses('FANFARE_ALLOWED_ADDRESSES', env['FANFARE_ALLOWED_ADDRESSES']),

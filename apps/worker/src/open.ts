@@ -27,8 +27,8 @@ import {
   openTaskRate,
   type ShareRule,
 } from '@fanfare/queue'
+import { connect, disconnect } from '@fanfare/redis'
 import { openStore } from '@fanfare/storage'
-import { Redis } from 'ioredis'
 import pino from 'pino'
 import type { WorkerConfig } from './config.ts'
 
@@ -103,7 +103,7 @@ type PushersUse = { store: Store; limiter: Limiter; log: Log; guard: AddressGuar
 
 async function pushersOf(config: WorkerConfig, to: PushersUse): Promise<Pushers> {
   const ca = config.vendorCa === undefined ? undefined : await readFile(config.vendorCa, 'utf8')
-  const redis = tokenRedis(config.redisUrl)
+  const redis = connect(config.redisUrl, 'short')
   const { store, limiter, ...use } = to
   const credentialOf = (channelId: string) => store.channels.credential(channelId)
   const lease: Store['lease'] = (name, holder, leaseMs) => store.lease(name, holder, leaseMs)
@@ -116,25 +116,9 @@ async function pushersOf(config: WorkerConfig, to: PushersUse): Promise<Pushers>
     drop: (channelId) => pushers.drop(channelId),
     close: async () => {
       await pushers.close()
-      redis.disconnect()
+      disconnect(redis)
     },
   }
-}
-
-/** For access tokens shared over the fleet; fails soon while Redis is away. */
-function tokenRedis(url: string): Redis {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    commandTimeout: 1500,
-    maxRetriesPerRequest: 1,
-    connectTimeout: 2000,
-    // A connection that is closed already is waited for as long as one that is not.
-    disconnectTimeout: 100,
-    retryStrategy: (times) => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4),
-  })
-  // Each command fails for its caller; an outage must not end the process.
-  redis.on('error', () => undefined)
-  return redis
 }
 
 async function closeAll(closers: (() => unknown)[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Consumer, type PlanConsumer, PolicyError } from '@fanfare/queue'
+import { within } from '@fanfare/redis'
 import type { WorkerConfig } from './config.ts'
 import { type Counters, createContext, type WorkerContext } from './context.ts'
 import { consumeDeliveries } from './deliver-consumer.ts'
@@ -93,11 +94,11 @@ export class WorkerService {
     const abort = setTimeout(() => this.#abort(), config.drainMs)
     const ended = Promise.all(this.#consumers.map((consumer) => consumer.close(left())))
     const planned = this.#planner?.close(left()) ?? true
-    await within(left(), this.#sweeper?.stop())
+    await endsIn(left(), this.#sweeper?.stop())
     const clean = (await ended).every(Boolean) && (await planned)
     clearTimeout(abort)
-    const recorded = await within(left(), Promise.all([deliverer.close(), window.idle()]))
-    await within(left(), this.#opened.close())
+    const recorded = await endsIn(left(), Promise.all([deliverer.close(), window.idle()]))
+    await endsIn(left(), this.#opened.close())
     if (!clean || !recorded) log.error({ clean, recorded }, 'the worker was cut short')
     return clean && recorded
   }
@@ -108,14 +109,10 @@ export class WorkerService {
 }
 
 /** Whether the work ended in time. */
-async function within(ms: number, work: Promise<unknown> | undefined): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
+function endsIn(ms: number, work: Promise<unknown> | undefined): Promise<boolean> {
   const ended = Promise.resolve(work).then(
     () => true,
     () => false,
   )
-  return Promise.race([ended, late]).finally(() => clearTimeout(timer))
+  return within(ms, ended, () => false)
 }

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { connect } from '@fanfare/redis'
 import { startRedis } from '@fanfare/testkit'
 import { WorkerService } from '@fanfare/worker'
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { Rig } from './rig.ts'
 
 let rig: Rig
@@ -59,7 +59,7 @@ it('is ready only when Redis is there', async () => {
 
 it('is not ready, and says why, while Redis wants a password', async () => {
   const redis = await startRedis()
-  const client = new Redis(redis.url, { disconnectTimeout: 100 })
+  const client = connect(redis.url, 'endless')
   await client.config('SET', 'requirepass', 'secret')
   const worker = await starting(redis.url)
   await logged('NOAUTH')
@@ -80,7 +80,7 @@ it('prints that it is ready only when Redis serves the keys of its queues', asyn
   })
   await said(child.stderr, 'Redis refuses this queue')
   expect(printed).toBe('')
-  const client = new Redis(redis.url, { disconnectTimeout: 100 })
+  const client = connect(redis.url, 'endless')
   await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
   while (printed === '') await once(child.stdout, 'data')
   expect(JSON.parse(printed)).toEqual({ ready: true })

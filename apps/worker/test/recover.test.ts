@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { connect } from '@fanfare/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { Rig, tokens, until, withoutHeartbeat } from './rig.ts'
 
 jest.setTimeout(60_000)
@@ -20,7 +20,7 @@ async function pushes(channel: Parameters<Rig['task']>[0], names: readonly strin
 }
 
 async function flushAll(): Promise<void> {
-  const redis = new Redis(rig.redis.url)
+  const redis = connect(rig.redis.url, 'endless')
   await redis.flushall()
   redis.disconnect()
 }

@@ -1,14 +1,14 @@
+import { type Connection, connect } from '@fanfare/redis'
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { Rig, tokens, until } from './rig.ts'
 
 jest.setTimeout(60_000)
 
 let rig: Rig
-let client: Redis
+let client: Connection
 beforeAll(async () => {
   rig = await Rig.start()
-  client = new Redis(rig.redis.url)
+  client = connect(rig.redis.url, 'endless')
   await client.config('SET', 'maxmemory', '40mb')
 })
 afterAll(async () => {

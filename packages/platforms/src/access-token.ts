@@ -2,16 +2,13 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } f
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '@fanfare/core'
-import type { Cluster, Redis } from 'ioredis'
-
-/** A Redis connection of ours; commands on it must fail rather than wait for ever (producer settings, reliability.md §6). */
-export type TokenRedis = Redis | Cluster
+import type { Connection } from '@fanfare/redis'
 
 export type FreshToken = { value: string; expiresInMs: number }
 
 export type TokenProviderOptions = {
-  /** Absent: the token is shared within this process only. */
-  redis?: TokenRedis | undefined
+  /** Its commands must fail rather than wait for ever. Absent: the token is shared within this process only. */
+  redis?: Connection | undefined
   /** What the token belongs to, e.g. `fcm:project`; channels with the same credential share one token. */
   name: string
   /** The channel's credential. It distinguishes tokens and seals them in Redis; it never leaves the process. */
@@ -221,7 +218,7 @@ export class TokenProvider {
   }
 
   /** Redis is a help here, not a need: without it, or when it fails, `otherwise` stands. */
-  async #quietly<T>(work: (redis: TokenRedis) => Promise<T>, otherwise?: T): Promise<T | undefined> {
+  async #quietly<T>(work: (redis: Connection) => Promise<T>, otherwise?: T): Promise<T | undefined> {
     const { redis, log, name } = this.#options
     if (!redis || this.#now() < this.#redisAgainAt) return otherwise
     try {
@@ -236,7 +233,7 @@ export class TokenProvider {
 }
 
 /** A process that just started may ask before its connection stands: then it would get a token that nobody shares. */
-async function ready(redis: TokenRedis): Promise<void> {
+async function ready(redis: Connection): Promise<void> {
   if (redis.status === 'end') return
   await once(redis, 'ready', { signal: AbortSignal.timeout(READY_WITHIN_MS) })
 }

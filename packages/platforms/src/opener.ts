@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Channel, ChannelError, type Log, type Pusher } from '@fanfare/core'
-import type { TokenRedis } from './access-token.ts'
+import type { Connection } from '@fanfare/redis'
 import type { MailTimes } from './email/times.ts'
 import type { AddressGuard } from './guard/guard.ts'
 import type { Http } from './http.ts'
@@ -25,7 +25,7 @@ export type OpenContext = {
   /** PEM to trust besides the public roots. */
   ca?: string | undefined
   /** Shares access tokens over the fleet. */
-  redis?: TokenRedis | undefined
+  redis?: Connection | undefined
   log?: Log | undefined
   /** Shared by all pushers of the process; not to be closed by a pusher. */
   http: Http

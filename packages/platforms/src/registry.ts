@@ -11,7 +11,7 @@ import {
   type Store,
   StoreDownError,
 } from '@fanfare/core'
-import type { TokenRedis } from './access-token.ts'
+import type { Connection } from '@fanfare/redis'
 import { openApns } from './apns/index.ts'
 import { APNS_VERDICTS } from './apns/verdicts.ts'
 import { lockedOf } from './credentials/locked.ts'
@@ -74,7 +74,7 @@ export type PushersOptions = {
   /** Records openings in the store, so that a credential that ends its process is not opened for ever. */
   lease?: Store['lease'] | undefined
   /** Shares access tokens over the fleet; its commands must fail rather than wait when Redis is away. */
-  redis?: TokenRedis | undefined
+  redis?: Connection | undefined
   log?: Log | undefined
   /** Finds out whose limit a channel counts against, as it is opened. */
   prove?(channel: Channel, credential: string): Promise<void>

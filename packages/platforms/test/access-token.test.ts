@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { ChannelError } from '@fanfare/core'
+import { type Connection, connect, type Patience } from '@fanfare/redis'
 import { startRedis } from '@fanfare/testkit'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { HttpError, TokenProvider, type TokenProviderOptions } from '../src/index.ts'
 
 jest.setTimeout(30_000)
 
 const MINUTE_MS = 60_000
 let redis: Awaited<ReturnType<typeof startRedis>>
-const connections: Redis[] = []
+const connections: Connection[] = []
 let fetched = 0
 let clockMs = 0
 
@@ -23,9 +23,8 @@ afterEach(async () => {
   await redis.stop()
 })
 
-function connect(commandTimeout = 5000): Redis {
-  const connection = new Redis(redis.url, { maxRetriesPerRequest: 1, commandTimeout, disconnectTimeout: 50 })
-  connection.on('error', () => {})
+function open(patience: Patience = 'short'): Connection {
+  const connection = connect(redis.url, patience)
   connections.push(connection)
   return connection
 }
@@ -33,7 +32,7 @@ function connect(commandTimeout = 5000): Redis {
 /** One process of a fleet. */
 function provider(more: Partial<TokenProviderOptions> = {}): TokenProvider {
   return new TokenProvider({
-    redis: connect(),
+    redis: open(),
     name: 'fcm:demo',
     credential: 'the secret',
     earlyMs: 5 * MINUTE_MS,
@@ -47,8 +46,8 @@ function provider(more: Partial<TokenProviderOptions> = {}): TokenProvider {
 }
 
 /** Fails once, as after an outage, then works. */
-function broken(): Redis {
-  const connection = connect()
+function broken(): Connection {
+  const connection = open()
   const hgetall = connection.hgetall.bind(connection)
   let failed = false
   connection.hgetall = ((key: string) => {
@@ -102,7 +101,7 @@ describe('the access token of an account', () => {
 
   it('stands in Redis under no hash of the credential alone', async () => {
     await provider({ proof: 'k1.keyed' }).get()
-    const [key = ''] = await connect().keys('fanfare:token:*')
+    const [key = ''] = await open('endless').keys('fanfare:token:*')
     const bare = createHash('sha256').update('fcm:demo\0the secret').digest('hex').slice(0, 32)
     expect(key).not.toContain(bare)
   })
@@ -167,7 +166,7 @@ describe('the access token of an account', () => {
   })
 
   it('is still had while Redis is down', async () => {
-    const alone = provider({ redis: connect(300) })
+    const alone = provider({ redis: open() })
     await redis.stop()
     expect(await alone.get()).toBe('token-1')
   })
@@ -185,7 +184,7 @@ describe('the access token of an account', () => {
   })
 
   it('is shared by a process whose connection does not stand yet', async () => {
-    const starting = connect()
+    const starting = open()
     expect(starting.status).not.toBe('ready')
     await provider({ redis: starting }).get()
     expect(await provider().get()).toBe('token-1')
@@ -193,7 +192,7 @@ describe('the access token of an account', () => {
 
   it('lies sealed in Redis: neither token nor credential can be read there', async () => {
     await provider().get()
-    const connection = connect()
+    const connection = open('endless')
     const [key = ''] = await connection.keys('fanfare:token:*')
     const dump = JSON.stringify(await connection.hgetall(key)) + key
     expect(dump).toContain('sealed')

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limiter } from '@fanfare/core'
+import { connect } from '@fanfare/redis'
 import { type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { openLimiter } from '../src/index.ts'
 import { type Asker, asking, channelWith, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
 
@@ -101,7 +101,7 @@ describe('Redis', () => {
   it('that lost its memory gives nobody a second window', async () => {
     const lost = await startRedis()
     const [one, other] = [openLimiter(lost.url), openLimiter(lost.url)]
-    const client = new Redis(lost.url)
+    const client = connect(lost.url, 'endless')
     await sleep(1100)
     const short = channelWith({ rate: 10, perMs: 1000 })
     const long = channelWith({ rate: 10, perMs: 4000 })

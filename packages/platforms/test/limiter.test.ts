@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limiter } from '@fanfare/core'
+import { type Connection, connect } from '@fanfare/redis'
 import { type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { Redis } from 'ioredis'
 import { openLimiter } from '../src/index.ts'
 import { type Asker, asking, channelWith, randomFrom, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
 
 let service: RedisService
-let redis: Redis
+let redis: Connection
 let limiters: Limiter[]
 
 beforeAll(async () => {
   service = await startRedis()
-  redis = new Redis(service.url)
+  redis = connect(service.url, 'endless')
   limiters = [1, 2, 3].map(() => openLimiter(service.url))
   await sleep(1100)
 })

@@ -1,10 +1,11 @@
 import { createBullBoard } from '@bull-board/api'
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { ExpressAdapter } from '@bull-board/express'
+import { connect, disconnect } from '@fanfare/redis'
 import { Queue } from 'bullmq'
 import { Router } from 'express'
-import { disconnect, producerConnection } from './connections.ts'
-import { PLAN_QUEUE, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
+import { QUEUES } from './connections.ts'
+import { queueOptions } from './jobs.ts'
 
 export type Board = { router: Router; close(): Promise<void> }
 
@@ -13,8 +14,8 @@ export type Board = { router: Router; close(): Promise<void> }
  * Read-only where `readOnly`: the ledger, not the queue, decides what is sent, so jobs are looked at rather than edited.
  */
 export function boardRouter(redisUrl: string, basePath: string): Board {
-  const redis = producerConnection(redisUrl)
-  const queues = [...QUEUE_PLATFORMS, PLAN_QUEUE].map((name) => new Queue(name, queueOptions(name, redis)))
+  const redis = connect(redisUrl, 'short')
+  const queues = QUEUES.map((name) => new Queue(name, queueOptions(name, redis)))
   for (const queue of queues) queue.on('error', () => undefined)
   const serverAdapter = new ExpressAdapter()
   serverAdapter.setBasePath(basePath)

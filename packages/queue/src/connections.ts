@@ -1,60 +1,44 @@
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis, type RedisOptions } from 'ioredis'
+import { type Connection, within } from '@fanfare/redis'
+import { PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS } from './jobs.ts'
 
-/** Capped at a second, so that work resumes soon after Redis is back (reliability.md finding 10). */
-const retryStrategy = (times: number): number => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4)
-
-/** For whoever adds: fails soon rather than queueing commands in memory while Redis is away (reliability.md §6). */
-export function producerConnection(url: string): Redis {
-  return open(url, {
-    enableOfflineQueue: false,
-    commandTimeout: 1500,
-    maxRetriesPerRequest: 1,
-    connectTimeout: 2000,
-  })
-}
-
-/** For workers: waits as long as it takes, as BullMQ demands. */
-export function workerConnection(url: string): Redis {
-  return open(url, { maxRetriesPerRequest: null, connectTimeout: 5000 })
-}
-
-function open(url: string, options: Omit<RedisOptions, 'replyMapping'>): Redis {
-  const redis = new Redis(url, { retryStrategy, keepAlive: 10_000, disconnectTimeout: 100, ...options })
-  // Each user of a connection sees its own commands fail; an outage must not end the process.
-  redis.on('error', () => undefined)
-  return redis
-}
+export const QUEUES: readonly string[] = [...QUEUE_PLATFORMS, PLAN_QUEUE]
+const LOOK_AGAIN_MS = 500
 
 /** Rejects after `ms`; the command may still run later, so its outcome is unknown (reliability.md finding 7). */
-export function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new QueueDownError(`${what}: Redis did not answer within ${ms} ms`)), ms)
+export const answered = <T>(ms: number, what: string, work: Promise<T>): Promise<T> =>
+  within(ms, work, () => {
+    throw new QueueDownError(`${what}: Redis did not answer within ${ms} ms`)
   })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
-}
 
-/** Resolves when the connection can be used; rejects with why it cannot (refused, a wrong password), or after `ms`. */
-export async function connected(redis: Redis, ms: number): Promise<void> {
-  if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(ms) })
-}
+/** What a job is added by, where the jobs of the queue are: a script that writes. */
+const PROBE = `return redis.call('SET', KEYS[1], '1', 'PX', 1000)`
 
-const LOOK_AGAIN_MS = 500
+/** Rejects where a job of this queue would not be taken; says why. */
+export async function probe(redis: Connection, queue: string): Promise<void> {
+  try {
+    await redis.eval(PROBE, 1, `${prefixOf(queue)}:probe`)
+  } catch (error) {
+    const { message } = error as Error
+    const hint = message.startsWith('MOVED')
+      ? ' (one node of a cluster: REDIS_URL must begin with redis+cluster://)'
+      : ''
+    throw new QueueDownError(`${queue}: ${message}${hint}`)
+  }
+}
 
 /**
  * Resolves when a job of this queue would be taken: Redis answers, knows this user and serves the queue's keys. Tells
  * `onRefused` why not, each time it looks, until `isClosing`.
  */
 export async function takesJobs(
-  queue: { redis: Redis; name: string; prefix: string },
+  redis: Connection,
+  queue: string,
   until: { onRefused: (error: Error) => void; isClosing: () => boolean },
 ): Promise<void> {
   while (!until.isClosing()) {
     try {
-      await queue.redis.llen(`${queue.prefix}:${queue.name}:wait`)
-      return
+      return await probe(redis, queue)
     } catch (error) {
       until.onRefused(error as Error)
       await sleep(LOOK_AGAIN_MS)
@@ -66,6 +50,3 @@ export async function takesJobs(
 export class QueueDownError extends Error {
   override readonly name = 'QueueDownError'
 }
-
-/** Ends a connection without waiting for a server that may not answer. */
-export const disconnect = (redis: Redis): void => redis.disconnect(false)

@@ -1,7 +1,7 @@
 import type { Log, PlatformName } from '@fanfare/core'
+import { type Connection, connect, disconnect, within } from '@fanfare/redis'
 import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { disconnect, takesJobs, workerConnection } from './connections.ts'
+import { takesJobs } from './connections.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
 import {
   type DeliverData,
@@ -66,7 +66,7 @@ export function consume(options: ConsumerOptions, handler: DeliverHandler): Cons
 class DeliverConsumer implements Consumer {
   readonly #options: ConsumerOptions
   readonly #handler: DeliverHandler
-  readonly #redis: Redis
+  readonly #redis: Connection
   readonly #worker: Worker<DeliverData>
   readonly #places: Readonly<Record<DeliverJob['lane'], Places>>
   readonly #watchdog: Watchdog
@@ -83,7 +83,7 @@ class DeliverConsumer implements Consumer {
       single: new Places({ size: concurrency, waiters, ...SINGLE_WAITS, ...(share && { share }) }),
       bulk: new Places({ size: maxBulk, waiters, ...BULK_WAITS, ...(share && { share }) }),
     }
-    this.#redis = workerConnection(options.redisUrl)
+    this.#redis = connect(options.redisUrl, 'endless')
     this.#worker = new Worker<DeliverData>(
       options.platform,
       (job, token) => this.#process(job, token),
@@ -98,9 +98,7 @@ class DeliverConsumer implements Consumer {
   }
 
   ready(): Promise<void> {
-    const name = this.#options.platform
-    const queue = { redis: this.#redis, name, prefix: prefixOf(name) }
-    return takesJobs(queue, refusals(this.#worker, this.#options.log))
+    return takesJobs(this.#redis, this.#options.platform, refusals(this.#worker, this.#options.log))
   }
 
   running(): number {
@@ -178,7 +176,7 @@ class DeliverConsumer implements Consumer {
 
 /** Settings of reliability.md §6. No limiter here: one account's limit must not stop the others. */
 export function workerOptions(
-  connection: Redis,
+  connection: Connection,
   options: Pick<ConsumerOptions, 'platform' | 'holder' | 'concurrency' | 'lockMs' | 'stalledMs'> | { name: string },
 ): WorkerOptions {
   const own = 'platform' in options ? options : { platform: options.name, concurrency: 1 }
@@ -201,20 +199,16 @@ export function workerOptions(
 }
 
 /** What whoever waits for a queue to be ready tells the operator. */
-export const refusals = (worker: Worker, log: Log): Parameters<typeof takesJobs>[1] => ({
+export const refusals = (worker: Worker, log: Log): Parameters<typeof takesJobs>[2] => ({
   onRefused: (error) => log.error({ queue: worker.name, error: error.message }, 'Redis refuses this queue'),
   isClosing: () => worker.closing !== undefined,
 })
 
 /** Whether `work` settles in time; its own failure counts as an end. */
-export async function endsWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
+export const endsWithin = (ms: number, work: Promise<unknown>): Promise<boolean> => {
   const ended = work.then(
     () => true,
     () => true,
   )
-  return Promise.race([ended, late]).finally(() => clearTimeout(timer))
+  return within(ms, ended, () => false)
 }

@@ -1,4 +1,4 @@
-import { disconnect, producerConnection, workerConnection } from './connections.ts'
+import { connect, disconnect } from '@fanfare/redis'
 
 const TOPIC = 'fanfare:channel-changed'
 
@@ -10,8 +10,8 @@ export type ChannelHints = {
 }
 
 export function openChannelHints(redisUrl: string): ChannelHints {
-  const publisher = producerConnection(redisUrl)
-  const subscriber = workerConnection(redisUrl)
+  const publisher = connect(redisUrl, 'short')
+  const subscriber = connect(redisUrl, 'endless')
   return {
     publish: async (channelId) => {
       await publisher.publish(TOPIC, channelId)

@@ -1,9 +1,10 @@
 import type { Log } from '@fanfare/core'
+import { connect, disconnect } from '@fanfare/redis'
 import { DelayedError, type Job, Worker } from 'bullmq'
-import { disconnect, takesJobs, workerConnection } from './connections.ts'
+import { takesJobs } from './connections.ts'
 import { type Consumer, endsWithin, refusals, workerOptions } from './consumer.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
-import { PLAN_QUEUE, prefixOf } from './jobs.ts'
+import { PLAN_QUEUE } from './jobs.ts'
 
 /** True where the task is to be planned on after others had their turn. */
 export type PlanHandler = (taskId: string, signal: AbortSignal) => Promise<boolean>
@@ -22,7 +23,7 @@ export type PlanConsumerOptions = {
 
 /** Consumes the jobs that ask for a task to be planned. */
 export function consumePlans(options: PlanConsumerOptions, handler: PlanHandler): PlanConsumer {
-  const redis = workerConnection(options.redisUrl)
+  const redis = connect(options.redisUrl, 'endless')
   const aborter = new AbortController()
   const run = async (job: Job<PlanData>, token: string | undefined) => {
     if (!(await handler(job.data.task, aborter.signal))) return
@@ -38,9 +39,8 @@ export function consumePlans(options: PlanConsumerOptions, handler: PlanHandler)
   })
   tameErrors(worker, options.log)
   logFailures(worker, options.log)
-  const queue = { redis, name: PLAN_QUEUE, prefix: prefixOf(PLAN_QUEUE) }
   return {
-    ready: () => takesJobs(queue, refusals(worker, options.log)),
+    ready: () => takesJobs(redis, PLAN_QUEUE, refusals(worker, options.log)),
     close: async (deadlineMs) => {
       aborter.abort(new Error('the worker is shutting down'))
       const clean = await endsWithin(deadlineMs, worker.close())

@@ -1,7 +1,7 @@
 import { Batcher, type ChunkRef, type Enqueue, type Jobs, type PlatformName } from '@fanfare/core'
+import { type Connection, connect, connected, disconnect, mastersOf } from '@fanfare/redis'
 import { Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
-import { connected, disconnect, producerConnection, within } from './connections.ts'
+import { answered, probe, QUEUES } from './connections.ts'
 import { Crowd } from './crowd.ts'
 import { deliverJob, jobKeyOf, PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
 
@@ -11,11 +11,14 @@ const BULK = { maxItems: 200, inFlight: 4 }
 const ADD_TIMEOUT_MS = 2000
 /** How often the length of a queue is looked at while jobs are added. */
 const LOOK_MS = 20
+const PROBE_MS = 1000
 
 export type JobQueues = Jobs & {
   /** Asks workers to plan a task; `part` tells apart the jobs of ranges planned side by side. */
   enqueuePlan(taskId: string, part?: number): Promise<void>
-  /** Share of Redis' `maxmemory` in use; where it has none, of `otherwiseBytes`, and 0 without both. */
+  /** Rejects where a job of any queue would not be taken now, and says why; asked at most once a second. */
+  ready(): Promise<void>
+  /** Share of Redis' `maxmemory` in use, of a cluster's fullest master; where it has none, of `otherwiseBytes`, and 0 without both. */
   memoryUse(otherwiseBytes?: number): Promise<number>
   /**
    * Rejects with a PolicyError, a sentence for the operator, where Redis would throw jobs away by itself
@@ -34,17 +37,18 @@ export class PolicyError extends Error {
 
 /** Opens the producing side. The connection is made in the background: Redis may be down. */
 export function openJobs(redisUrl: string, options: ProducerOptions = {}): JobQueues {
-  return new Producer(producerConnection(redisUrl), options)
+  return new Producer(connect(redisUrl, 'short'), options)
 }
 
 class Producer implements JobQueues {
-  readonly #redis: Redis
+  readonly #redis: Connection
   readonly #queues = new Map<string, Queue>()
   readonly #crowd: Crowd | undefined
   readonly #lookedAt = new Map<PlatformName, number>()
   readonly #adders = new Map<PlatformName, Batcher<Enqueue, true>>()
+  #probed: { at: number; result: Promise<void> } | undefined
 
-  constructor(redis: Redis, options: ProducerOptions) {
+  constructor(redis: Connection, options: ProducerOptions) {
     this.#redis = redis
     this.#crowd = options.crowd === false ? undefined : new Crowd()
     for (const platform of QUEUE_PLATFORMS) {
@@ -60,14 +64,28 @@ class Producer implements JobQueues {
 
   async present(items: readonly (ChunkRef & { platform: PlatformName })[]): Promise<boolean[]> {
     if (items.length === 0) return []
+    const found = new Map<PlatformName, Map<ChunkRef, boolean>>()
+    // The jobs of two queues are in two slots, so on two masters of a cluster.
+    const platforms = [...new Set(items.map((item) => item.platform))]
+    const ofPlatform = (platform: PlatformName) => items.filter((item) => item.platform === platform)
+    await Promise.all(
+      platforms.map(async (platform) => found.set(platform, await this.#presentIn(platform, ofPlatform(platform)))),
+    )
+    return items.map((item) => found.get(item.platform)?.get(item) ?? false)
+  }
+
+  async #presentIn(platform: PlatformName, items: readonly ChunkRef[]): Promise<Map<ChunkRef, boolean>> {
     const pipeline = this.#redis.pipeline()
-    for (const item of items) pipeline.hmget(jobKeyOf(item.platform, item), 'timestamp', 'finishedOn')
-    const rows = await within(ADD_TIMEOUT_MS, 'present', pipeline.exec())
-    return (rows ?? []).map(([error, row]) => {
-      if (error) throw error
-      const [timestamp, finishedOn] = row as (string | null)[]
-      return timestamp !== null && finishedOn === null
-    })
+    for (const item of items) pipeline.hmget(jobKeyOf(platform, item), 'timestamp', 'finishedOn')
+    const rows = (await answered(ADD_TIMEOUT_MS, 'present', pipeline.exec())) ?? []
+    return new Map(
+      items.map((item, index) => {
+        const [error, row] = rows[index] ?? []
+        if (error) throw error
+        const [timestamp, finishedOn] = row as (string | null)[]
+        return [item, timestamp !== null && finishedOn === null]
+      }),
+    )
   }
 
   async enqueuePlan(taskId: string, part = 0): Promise<void> {
@@ -76,27 +94,48 @@ class Producer implements JobQueues {
     // Helpers of a task that is being planned come after tasks that have not begun.
     const opts = { jobId: `${taskId}-${part}`, keepLogs: 0, ...(part > 0 && { priority: 1 }) }
     const added = queue.add('plan', { v: 1, task: taskId }, opts)
-    await within(ADD_TIMEOUT_MS, 'plan', added)
+    await answered(ADD_TIMEOUT_MS, 'plan', added)
+  }
+
+  ready(): Promise<void> {
+    const now = performance.now()
+    if (this.#probed && now - this.#probed.at < PROBE_MS) return this.#probed.result
+    const result = answered(ADD_TIMEOUT_MS, 'ready', this.#probe())
+    this.#probed = { at: now, result }
+    return result
+  }
+
+  async #probe(): Promise<void> {
+    await connected(this.#redis, ADD_TIMEOUT_MS)
+    await Promise.all(QUEUES.map((queue) => probe(this.#redis, queue)))
   }
 
   async memoryUse(otherwiseBytes = 0): Promise<number> {
-    const info = await within(ADD_TIMEOUT_MS, 'memory', this.#redis.info('memory'))
-    const max = numberIn(info, 'maxmemory') || otherwiseBytes
-    return max > 0 ? numberIn(info, 'used_memory') / max : 0
+    const shares = (await this.#memory()).map((info) => {
+      const max = numberIn(info, 'maxmemory') || otherwiseBytes
+      return max > 0 ? numberIn(info, 'used_memory') / max : 0
+    })
+    return Math.max(0, ...shares)
   }
 
   async checkPolicy(): Promise<void> {
     await connected(this.#redis, ADD_TIMEOUT_MS)
-    const info = await within(ADD_TIMEOUT_MS, 'memory', this.#redis.info('memory'))
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
-    if (policy === undefined || policy === 'noeviction') return
-    throw new PolicyError(`Redis' maxmemory-policy is ${policy}: set it to noeviction, or it throws jobs away`)
+    for (const info of await this.#memory()) {
+      const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+      if (policy === undefined || policy === 'noeviction') continue
+      throw new PolicyError(`Redis' maxmemory-policy is ${policy}: set it to noeviction, or it throws jobs away`)
+    }
+  }
+
+  #memory(): Promise<string[]> {
+    const asked = Promise.all(mastersOf(this.#redis).map((master) => master.info('memory')))
+    return answered(ADD_TIMEOUT_MS, 'memory', asked)
   }
 
   async close(): Promise<void> {
     // close() of a queue rejects where its connection is gone (toolchain.md §2); there is nothing left to save.
     const closing = [...this.#queues.values()].map((queue) => queue.close().catch(() => undefined))
-    await within(ADD_TIMEOUT_MS, 'close', Promise.all(closing)).catch(() => undefined)
+    await answered(ADD_TIMEOUT_MS, 'close', Promise.all(closing)).catch(() => undefined)
     disconnect(this.#redis)
   }
 
@@ -109,7 +148,7 @@ class Producer implements JobQueues {
     const place = (item: Enqueue) => (this.#crowd && item.lane === 'single' ? this.#crowd.place(item) : 0)
     const adding = queue.addBulk(items.map((item) => deliverJob(item, place(item))))
     this.#look(platform)
-    await within(ADD_TIMEOUT_MS, 'enqueue', adding)
+    await answered(ADD_TIMEOUT_MS, 'enqueue', adding)
     return items.map(() => true)
   }
 

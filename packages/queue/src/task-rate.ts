@@ -1,6 +1,5 @@
 import { TASK_TTL_MS, type TaskRate } from '@fanfare/core'
-import type { Redis } from 'ioredis'
-import { disconnect, producerConnection } from './connections.ts'
+import { connect, disconnect } from '@fanfare/redis'
 
 /**
  * GCRA by Redis' clock: KEYS[1] = the task's next free instant; ARGV = members, members per second.
@@ -17,7 +16,7 @@ return 0`
 
 /** The `rate` of single tasks, over the whole fleet. */
 export function openTaskRate(redisUrl: string): TaskRate & { close(): void } {
-  const redis: Redis = producerConnection(redisUrl)
+  const redis = connect(redisUrl, 'short')
   return {
     take: async (taskId, ratePerSecond, members) =>
       Number(await redis.eval(TAKE, 1, `{fanfare:rate}:${taskId}`, members, ratePerSecond)),

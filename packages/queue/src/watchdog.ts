@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis'
+import type { Connection } from '@fanfare/redis'
 import { prefixOf } from './jobs.ts'
 
 const CHECK_MS = 20_000
@@ -10,11 +10,11 @@ export type WatchdogHooks = { busy: () => boolean; onStuck: () => void }
 export class Watchdog {
   #lastAlive = Date.now()
   readonly #timer: NodeJS.Timeout
-  readonly #redis: Redis
+  readonly #redis: Connection
   readonly #name: string
   readonly #hooks: WatchdogHooks
 
-  constructor(redis: Redis, name: string, hooks: WatchdogHooks) {
+  constructor(redis: Connection, name: string, hooks: WatchdogHooks) {
     this.#redis = redis
     this.#name = name
     this.#hooks = hooks

@@ -11,10 +11,10 @@ import {
   openJobs,
   openTaskRate,
 } from '@fanfare/queue'
+import { connect } from '@fanfare/redis'
 import { freePort, type RedisService, startRedis } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { Queue } from 'bullmq'
-import { Redis } from 'ioredis'
 
 const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterEach(async () => {
   await Promise.all(open.splice(0).map((consumer) => consumer.close(2000)))
-  const client = new Redis(redis.url)
+  const client = connect(redis.url, 'endless')
   await client.flushall()
   client.disconnect()
 })
@@ -120,7 +120,7 @@ describe('consuming', () => {
   })
 
   it('leaves a job of another version to other workers', async () => {
-    const client = new Redis(redis.url, { maxRetriesPerRequest: null })
+    const client = connect(redis.url, 'endless')
     const queue = new Queue('xiaomi', { connection: client, prefix: '{fanfare:xiaomi}' })
     const data = { v: 2, somethingNew: true }
     await queue.add('deliver', data, { jobId: 'new-0-0' })
@@ -283,7 +283,7 @@ describe("a task's own rate", () => {
     await until('Redis answers', answers)
     expect(await rate.take('1', 0.0001, 1)).toBe(0)
     expect(await rate.take('1', 0.0001, 1)).toBeGreaterThan(9_900_000)
-    const client = new Redis(redis.url)
+    const client = connect(redis.url, 'endless')
     expect(await client.pttl('{fanfare:rate}:1')).toBeGreaterThan(9_900_000)
     expect(await rate.take('2', 1000, 10)).toBe(0)
     expect(await client.pttl('{fanfare:rate}:2')).toBeLessThan(60_000)

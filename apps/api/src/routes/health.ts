@@ -1,3 +1,4 @@
+import { within } from '@fanfare/redis'
 import type { ApiContext } from '../context.ts'
 import type { Answer, RootRoute } from '../route.ts'
 
@@ -15,7 +16,7 @@ export const getHealthLive: RootRoute = {
 
 /**
  * Pushes are accepted: the store answers, a place is free and the process is not stopping. Redis may be down
- * (reliability.md T4).
+ * (reliability.md T4): `redis` says whether a job of every queue would be taken.
  */
 export const getHealthReady: RootRoute = {
   policy: 'open',
@@ -40,20 +41,16 @@ const asking = new WeakMap<ApiContext, Promise<Health>>()
 function partsOf(ctx: ApiContext): Promise<Health> {
   const known = asking.get(ctx)
   if (known !== undefined) return known
-  const asked = Promise.all([answers(() => ctx.store.now()), answers(() => ctx.redis.ping())])
+  const asked = Promise.all([answers(() => ctx.store.now()), answers(() => ctx.jobs.ready())])
   const health = asked.then(([store, redis]) => ({ store, redis })).finally(() => asking.delete(ctx))
   asking.set(ctx, health)
   return health
 }
 
-async function answers(ask: () => Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), CHECK_MS)
-  })
+function answers(ask: () => Promise<unknown>): Promise<boolean> {
   const asked = ask().then(
     () => true,
     () => false,
   )
-  return Promise.race([asked, late]).finally(() => clearTimeout(timer))
+  return within(CHECK_MS, asked, () => false)
 }

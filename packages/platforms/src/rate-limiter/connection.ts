@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { type Connection, connect, disconnect, identityOf, type Server, serverOf, within } from '@fanfare/redis'
 import { CARRY_SCRIPT } from './carry-script.ts'
 import { LIMITER_SCRIPT } from './script.ts'
 
@@ -13,102 +13,112 @@ const SCRIPTS = {
 } as const
 const PLACEHOLDER = '\0server'
 
+type ScriptPipeline = Record<string, (...args: (string | number)[]) => unknown> & {
+  exec(): Promise<[Error | null, unknown][] | null>
+}
+
 /**
  * Redis as the limiter sees it: every call answers within `answerMs` or rejects, and the identity of the server is
- * known, so that a restarted or another Redis is noticed (its memory may be older than what was sent).
+ * known, so that a restarted, a promoted or another Redis is noticed (its memory may be older than what was sent). All
+ * keys of the limiter are in one slot, so of a cluster one master is asked, and no call is sent on to another one.
  */
 export class LimiterConnection {
-  readonly #redis: Redis
+  readonly #redis: Connection
   readonly #own: boolean
   readonly #answerMs: number
-  #server: Promise<string> | undefined
-  #whenReady: Promise<void> | undefined
+  readonly #prefix: string
+  readonly #identities = new WeakMap<Server, Promise<string>>()
+  readonly #watched = new WeakSet<Server>()
+  readonly #whenReady = new WeakMap<Connection, Promise<void>>()
 
-  constructor(redis: string | Redis, answerMs: number) {
+  constructor(redis: string | Connection, options: { answerMs: number; prefix: string }) {
     this.#own = typeof redis === 'string'
-    this.#answerMs = answerMs
-    this.#redis = typeof redis === 'string' ? connect(redis) : redis
-    for (const { command, ...script } of Object.values(SCRIPTS)) this.#redis.defineCommand(command, script)
-    this.#redis.on('close', this.#forgetServer)
+    this.#answerMs = options.answerMs
+    this.#prefix = options.prefix
+    this.#redis = typeof redis === 'string' ? connect(redis, 'none', 'fanfare-limiter') : redis
   }
 
   /** Runs the calls in one round trip; one answer per call. The server's identity is filled in for the placeholder. */
   async run(calls: readonly ScriptCall[]): Promise<(ScriptAnswer | Error)[]> {
-    const answers = await within(this.#answerMs, this.#exec(calls))
+    const answers = await within(this.#answerMs, this.#exec(calls), () => {
+      throw new Error(`Redis did not answer within ${this.#answerMs} ms`)
+    })
     return answers.map(([error, answer]) => error ?? (answer as ScriptAnswer))
   }
 
   /** Stands in `args` for the identity of the Redis that runs the call. */
   static readonly SERVER = PLACEHOLDER
 
-  close(): void {
-    this.#redis.off('close', this.#forgetServer)
-    if (this.#own) this.#redis.disconnect()
+  /** Asks anew who the server is: it may have been replaced, and promoted again, behind a connection that stood. */
+  forget(): void {
+    const server = serverOf(this.#redis, this.#prefix)
+    if (server) this.#identities.delete(server)
   }
 
-  readonly #forgetServer = (): void => {
-    this.#server = undefined
+  close(): void {
+    if (this.#own) disconnect(this.#redis)
   }
 
   async #exec(calls: readonly ScriptCall[]): Promise<[Error | null, unknown][]> {
-    await this.#ready()
-    this.#server ??= this.#identify()
-    const server = await this.#server
-    const pipeline = this.#redis.pipeline() as unknown as Record<string, (...args: (string | number)[]) => unknown> & {
-      exec(): Promise<[Error | null, unknown][] | null>
-    }
+    const server = await this.#server()
+    const identity = await this.#identityOf(server)
+    const pipeline = server.pipeline() as unknown as ScriptPipeline
     for (const { script, keys, args } of calls) {
-      pipeline[SCRIPTS[script].command]?.(...keys, ...args.map((arg) => (arg === PLACEHOLDER ? server : arg)))
+      pipeline[SCRIPTS[script].command]?.(...keys, ...args.map((arg) => (arg === PLACEHOLDER ? identity : arg)))
     }
-    return (await pipeline.exec()) ?? []
+    const answers = (await pipeline.exec()) ?? []
+    // It is a replica now, or the slot has moved.
+    if (answers.some(([error]) => error)) this.#lookAgain()
+    return answers
   }
 
-  async #identify(): Promise<string> {
-    try {
-      return /run_id:(\w+)/.exec(await this.#redis.info('server'))?.[1]?.slice(0, 16) ?? 'redis'
-    } catch (error) {
-      this.#server = undefined
-      throw error
-    }
+  #identityOf(server: Server): Promise<string> {
+    const known = this.#identities.get(server)
+    if (known !== undefined) return known
+    const asked = identityOf(server)
+    this.#identities.set(server, asked)
+    asked.catch(() => this.#identities.delete(server))
+    return asked
   }
 
-  #ready(): Promise<void> | void {
-    if (this.#redis.status === 'ready') return
-    if (this.#redis.status === 'end') return Promise.reject(new Error('the connection to Redis is closed'))
-    this.#whenReady ??= new Promise((resolve) => {
-      this.#redis.once('ready', () => {
-        this.#whenReady = undefined
+  /** The one that holds the limiter, ready to be asked. */
+  async #server(): Promise<Server> {
+    await this.#ready(this.#redis)
+    const server = serverOf(this.#redis, this.#prefix)
+    if (server === undefined || server.status === 'end') {
+      this.#lookAgain()
+      throw new Error('the master that holds the limiter is away')
+    }
+    this.#watch(server)
+    if (server.status === 'wait') await server.connect()
+    await this.#ready(server)
+    return server
+  }
+
+  #ready(redis: Connection): Promise<void> | void {
+    if (redis.status === 'ready') return
+    if (redis.status === 'end') return Promise.reject(new Error('the connection to Redis is closed'))
+    const known = this.#whenReady.get(redis)
+    if (known !== undefined) return known
+    const whenReady = new Promise<void>((resolve) => {
+      redis.once('ready', () => {
+        this.#whenReady.delete(redis)
         resolve()
       })
     })
-    return this.#whenReady
+    this.#whenReady.set(redis, whenReady)
+    return whenReady
   }
-}
 
-/** No offline queue and no retries: what cannot be asked now is denied now. Reconnects at least every second. */
-function connect(url: string): Redis {
-  const redis = new Redis(url, {
-    connectionName: 'fanfare-limiter',
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    // A connection that is closed already is waited for as long as one that is not.
-    disconnectTimeout: 100,
-    retryStrategy: (tries) => Math.min(1000, 50 * 2 ** Math.min(tries, 5)),
-  })
-  // Every failed call says so itself; without a listener ioredis would write each error to the console.
-  redis.on('error', () => undefined)
-  return redis
-}
+  #watch(server: Server): void {
+    if (this.#watched.has(server)) return
+    this.#watched.add(server)
+    for (const { command, ...script } of Object.values(SCRIPTS)) server.defineCommand(command, script)
+    server.on('close', () => this.#identities.delete(server))
+  }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => undefined)
+  #lookAgain(): void {
+    this.forget()
+    if ('slots' in this.#redis) this.#redis.refreshSlotsCache()
   }
 }

@@ -9,7 +9,7 @@ import {
   type Permit,
   type PermitAsk,
 } from '@fanfare/core'
-import type { Redis } from 'ioredis'
+import type { Connection } from '@fanfare/redis'
 import { type Account, AccountsOfChannels, type KeyOf } from './account.ts'
 import { callOf, carryOf, type Work } from './call.ts'
 import { LimiterConnection, type ScriptAnswer } from './connection.ts'
@@ -48,7 +48,7 @@ const NOBODY: Account = {
  * The fleet-wide limiter of vendor accounts over one Redis (design.md §8); the rules are in script.ts. Asks of one tick
  * share a round trip, answers are reported in batches with their age. A channel without a limit costs no call at all.
  */
-export function openLimiter(redis: string | Redis, options: LimiterOptions = {}): Limiter {
+export function openLimiter(redis: string | Connection, options: LimiterOptions = {}): Limiter {
   return new RedisLimiter(redis, options)
 }
 
@@ -67,11 +67,12 @@ class RedisLimiter implements Limiter {
   #reportTimer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(redis: string | Redis, options: LimiterOptions) {
-    this.#connection = new LimiterConnection(redis, options.answerMs ?? DENIED_MS)
+  constructor(redis: string | Connection, options: LimiterOptions) {
     this.#log = options.log
     this.#accounts = new AccountsOfChannels(options.accountOf ?? accountKey)
-    this.#settings = { prefix: options.prefix ?? '{fanfare:limiter}', leaseMs: options.leaseMs ?? 30_000 }
+    const prefix = options.prefix ?? '{fanfare:limiter}'
+    this.#settings = { prefix, leaseMs: options.leaseMs ?? 30_000 }
+    this.#connection = new LimiterConnection(redis, { answerMs: options.answerMs ?? DENIED_MS, prefix })
     this.#asks = new Batcher((orders) => this.#serve(orders), { maxItems: 200, inFlight: 2 })
     const look = () => this.#run([this.#workFor(NOBODY, [])])
     this.#loss = new LossWatch({ leaseMs: this.#settings.leaseMs, look, hold: (accounts) => this.#hold(accounts) })

@@ -1,10 +1,10 @@
-import { Redis } from 'ioredis'
+import { type Connection, connect, disconnect } from '@fanfare/redis'
 import { type RedisService, startRedis } from '../redis.ts'
 
 /** A redis-server with the settings of production (AOF each second, noeviction), on one port over restarts. */
 export class FleetRedis {
   readonly service: RedisService
-  #client: Redis | undefined
+  #client: Connection | undefined
 
   private constructor(service: RedisService) {
     this.service = service
@@ -23,8 +23,8 @@ export class FleetRedis {
   }
 
   /** A connection for the scenario's own questions. */
-  get client(): Redis {
-    this.#client ??= quietClient(this.url)
+  get client(): Connection {
+    this.#client ??= connect(this.url, 'endless')
     return this.#client
   }
 
@@ -34,13 +34,7 @@ export class FleetRedis {
   }
 
   async stop(): Promise<void> {
-    this.#client?.disconnect()
+    if (this.#client) disconnect(this.#client)
     await this.service.stop()
   }
-}
-
-function quietClient(url: string): Redis {
-  const client = new Redis(url, { maxRetriesPerRequest: 20, retryStrategy: () => 200, disconnectTimeout: 100 })
-  client.on('error', () => undefined)
-  return client
 }
