@@ -53,8 +53,6 @@ export type Consumer = {
 }
 
 const UNKNOWN_VERSION_AFTER_MS = 5000
-/** For so many more places than there are, jobs that will have one soon may wait: to be sent away costs as much as a push. */
-const WAITING_PART = 1 / 3
 const SINGLE_WAITS = { waitMs: 250, awayMs: 50 }
 const BULK_WAITS = { waitMs: 1000, awayMs: 400 }
 
@@ -78,7 +76,8 @@ class DeliverConsumer implements Consumer {
     this.#options = options
     this.#handler = handler
     const { concurrency, maxBulk, share } = options
-    const waiters = Math.ceil(concurrency * WAITING_PART)
+    // To be sent away costs as much as a push, so for each place another job may wait for one that is soon free.
+    const waiters = concurrency
     this.#places = {
       single: new Places({ size: concurrency, waiters, ...SINGLE_WAITS, ...(share && { share }) }),
       bulk: new Places({ size: maxBulk, waiters, ...BULK_WAITS, ...(share && { share }) }),

@@ -19,8 +19,8 @@ export type PlacesOptions = {
 
 type Waiter = { admit: (granted: boolean) => void; timer: NodeJS.Timeout }
 /**
- * What is known of one channel. `fullAt`: since when somebody wants a place that it has not; `left`: when places of it came
- * free since then, the last of them; `backAt`: when the last one that was sent away comes back.
+ * What is known of one channel. `fullAt`: since when somebody wants a place that it has not; `left`: when the last places
+ * of it came free; `backAt`: when the last one that was sent away comes back.
  */
 type Line = Owner & { held: number; waiters: Waiter[]; fullAt: number; left: number[]; backAt: number }
 
@@ -32,12 +32,14 @@ const LONGEST_GAP_MS = 2000
 /** The gap is the mean of so many. */
 const GAPS = 8
 /**
- * A channel flows where so many places of it came free within this time, 200 a second. Its jobs wait, however many: each
+ * A channel flows where so many places of it came free within this time, twenty a second. Its jobs wait, however many: each
  * that ends lets the worker look at the next job of the queue, where an app that adds so many stands behind the others.
+ * For the same time a channel that has just become full gets the benefit of the doubt, as far as there is room for those
+ * who wait: a wave of pushes would else be sent away and fetched again, which costs as much as to push it.
  */
-const FLOW = { places: 64, withinMs: 320 }
+const FLOW = { places: 16, withinMs: 800 }
 const CHANNEL_PART = 0.75
-/** Channels remembered before idle ones are forgotten: all of them are looked at where a place comes free. */
+/** Channels remembered before idle ones are forgotten. */
 const MOST_LINES = 1000
 
 /**
@@ -58,6 +60,7 @@ export const fairShare: ShareRule = (free, size) => {
 export class Places {
   #free: number
   #waiting = 0
+  readonly #waitingLines = new Set<Line>()
   readonly #ofApp = new Map<string, number>()
   readonly #lines = new IdleMap<Line>(isIdle, MOST_LINES)
   readonly #options: PlacesOptions
@@ -82,6 +85,7 @@ export class Places {
       const timer = setTimeout(() => this.#waitedLong(line, waiter), this.#options.waitMs)
       const waiter: Waiter = { admit, timer }
       line.waiters.push(waiter)
+      this.#waitingLines.add(line)
       this.#waiting++
     })
   }
@@ -93,8 +97,7 @@ export class Places {
     this.#countApp(line.app, -1)
     if (line.left.push(performance.now()) > FLOW.places) line.left.shift()
     while (this.#waiting > 0 && this.#admitNext());
-    if (line.waiters.length === 0 && line.backAt < performance.now()) forgetFull(line)
-    if (isIdle(line)) this.#lines.delete(line.channel)
+    if (line.waiters.length === 0 && line.backAt < performance.now()) line.fullAt = Number.NaN
   }
 
   /** How long one that was sent away stays away: those of one channel come back one by one, as its places come free. */
@@ -134,7 +137,7 @@ export class Places {
   #mayWait(line: Line): boolean {
     const now = performance.now()
     if (flows(line, now)) return true
-    const soon = (line.waiters.length + 1) * gapOf(line, now) <= this.#options.waitMs
+    const soon = hasJustFilled(line, now) || (line.waiters.length + 1) * gapOf(line, now) <= this.#options.waitMs
     return soon && this.#waiting < this.#options.waiters
   }
 
@@ -153,13 +156,12 @@ export class Places {
   /** The next turn goes to the app, and the channel of it, that holds fewest. */
   #admitNext(): boolean {
     let best: Line | undefined
-    for (const line of this.#lines.values()) {
-      if (line.waiters.length > 0 && this.#may(line) && (!best || this.#rank(line) < this.#rank(best))) best = line
+    for (const line of this.#waitingLines) {
+      if (this.#may(line) && (!best || this.#rank(line) < this.#rank(best))) best = line
     }
     const waiter = best?.waiters.shift()
     if (!best || !waiter) return false
-    clearTimeout(waiter.timer)
-    this.#waiting--
+    this.#ended(best, waiter)
     this.#take(best)
     waiter.admit(true)
     return true
@@ -170,7 +172,8 @@ export class Places {
   }
 
   #waitedLong(line: Line, waiter: Waiter): void {
-    if (flows(line, performance.now())) waiter.timer.refresh()
+    const now = performance.now()
+    if (flows(line, now) || hasJustFilled(line, now)) waiter.timer.refresh()
     else this.#giveUp(line, waiter)
   }
 
@@ -178,25 +181,27 @@ export class Places {
     const index = line.waiters.indexOf(waiter)
     if (index < 0) return
     line.waiters.splice(index, 1)
-    clearTimeout(waiter.timer)
-    this.#waiting--
+    this.#ended(line, waiter)
     waiter.admit(false)
+  }
+
+  #ended(line: Line, { timer }: Waiter): void {
+    clearTimeout(timer)
+    this.#waiting--
+    if (line.waiters.length === 0) this.#waitingLines.delete(line)
   }
 }
 
-function forgetFull(line: Line): void {
-  line.fullAt = Number.NaN
-  line.left.length = 0
-}
+const flows = ({ left }: Line, now: number): boolean =>
+  left.length === FLOW.places && now - (left[0] ?? 0) <= FLOW.withinMs
 
-function flows({ left }: Line, now: number): boolean {
-  return left.length === FLOW.places && now - (left[0] ?? 0) <= FLOW.withinMs
-}
+const hasJustFilled = ({ fullAt }: Line, now: number): boolean => now - fullAt <= FLOW.withinMs
 
 /** How often a place of the channel comes free, by the last few and by the time since: one that stalls gets slower. */
 function gapOf({ left, fullAt }: Line, now: number): number {
-  const since = Math.max(fullAt, left.at(-GAPS) ?? 0)
-  const gapMs = (now - since) / Math.max(1, Math.min(GAPS, left.length))
+  const lately = left.slice(-GAPS).filter((at) => at >= fullAt)
+  const since = lately.length === GAPS ? (lately[0] ?? fullAt) : fullAt
+  const gapMs = (now - since) / Math.max(1, lately.length)
   return Math.min(LONGEST_GAP_MS, Math.max(FIRST_GAP_MS, gapMs))
 }
 
