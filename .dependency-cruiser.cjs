@@ -1,3 +1,12 @@
+/** The rooms of a package from the lowest floor up: none reads a higher one. */
+const floors = (root, rooms) =>
+  rooms.slice(0, -1).map((room, floor) => ({
+    name: `${room}-reads-downwards`,
+    severity: 'error',
+    from: { path: `^${root}/${room}/` },
+    to: { path: `^${root}/(?:${rooms.slice(floor + 1).join('|')})/` },
+  }))
+
 /** Reading goes downwards only: apps → queue, storage, platforms → core, redis (design.md §4). */
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -9,6 +18,7 @@ module.exports = {
       from: { path: '^packages/core/src' },
       to: { path: '^(packages/(?!core/)|apps/|node_modules/)' },
     },
+    ...floors('packages/core/src', ['nouns', 'ports', 'ledger', 'tasks', 'vendor', '(?:plan|deliver|push-now|sweep)']),
     { name: 'packages-not-apps', severity: 'error', from: { path: '^packages/[^/]+/src' }, to: { path: '^apps' } },
     {
       name: 'apps-not-each-other',

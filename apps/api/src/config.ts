@@ -2,8 +2,8 @@ import { readBytes, readMasterKeys, TASK_TTL_MS } from '@fanfare/core'
 import { type AllowedAddress, readAllowedAddresses } from '@fanfare/platforms'
 import { readRedisUrl } from '@fanfare/redis'
 import { MAX_DEVICES_PER_USER } from '@fanfare/storage'
-import { readNetworks } from './callers.ts'
-import type { SocketLimits } from './sockets.ts'
+import { readNetworks } from './http/callers.ts'
+import type { SocketLimits } from './http/sockets.ts'
 
 /** Everything the API can be told from outside; read from the environment once and judged once. */
 export type ApiConfig = SocketLimits & {

@@ -22,15 +22,15 @@ import {
 import { type AddressGuard, identify, type Prover } from '@fanfare/platforms'
 import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
 import { type Connection, within } from '@fanfare/redis'
-import { derivedKey, Tokens } from './auth.ts'
+import { derivedKey, Tokens } from './auth/auth.ts'
 import { Background } from './background.ts'
-import { Backlogs } from './backlog.ts'
 import { Cached } from './cached.ts'
 import type { ApiConfig } from './config.ts'
-import { Failures, InFlight } from './limits.ts'
-import { Lines } from './lines.ts'
-import { Sockets } from './sockets.ts'
-import { SharedSyncPlaces } from './sync-places.ts'
+import { Sockets } from './http/sockets.ts'
+import { Backlogs } from './limits/backlog.ts'
+import { Failures, InFlight } from './limits/limits.ts'
+import { Lines } from './limits/lines.ts'
+import { SharedSyncPlaces } from './limits/sync-places.ts'
 
 /** The parts of the API that tests and embedders may replace. */
 export type Parts = {

@@ -6,7 +6,7 @@ const EXIT_MS = 20_000
 async function main(): Promise<void> {
   const config = readConfig()
   // Loaded only once the settings are right: what is wrong with them is then said at once.
-  const { ApiService } = await import('./api-service.ts')
+  const { ApiService } = await import('./service.ts')
   const service = await ApiService.create(config)
   await service.start()
   let stopping = false

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { Backlogs } from '../src/backlog.ts'
+import { Backlogs } from '../src/limits/backlog.ts'
 import { bindUsers, message, OPERATOR, type TestApi, type TestApp, testApi, until } from './test-api.ts'
 
 let api: TestApi

@@ -4,7 +4,7 @@ import { type Simulator, startSimulator } from '@fanfare/simulator'
 import { tempDir } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import jwt from 'jsonwebtoken'
-import type { Route } from '../src/route.ts'
+import type { Route } from '../src/http/route.ts'
 import { ROUTES } from '../src/routes/index.ts'
 import { bindUsers, message, OPERATOR, type Reply, type TestApi, type TestApp, testApi, xiaomi } from './test-api.ts'
 

@@ -5,7 +5,7 @@ import { openAddressGuard, readAllowedAddresses } from '@fanfare/platforms'
 import { type Simulator, startSimulator } from '@fanfare/simulator'
 import { tempDir } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
-import { SharedSyncPlaces } from '../src/sync-places.ts'
+import { SharedSyncPlaces } from '../src/limits/sync-places.ts'
 import { bindUsers, message, type Reply, type TestApi, type TestApp, testApi, until, xiaomi } from './test-api.ts'
 
 /** As in the audit that found it. */

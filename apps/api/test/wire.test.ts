@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { parse } from '../src/parse.ts'
+import { parse } from '../src/http/parse.ts'
 import { pushMessage, toMessage } from '../src/wire/message.ts'
 import { idOfUuid, uuidOf } from '../src/wire/notifier.ts'
 import { instantOf } from '../src/wire/start-date.ts'

@@ -1,3 +1,3 @@
 export { readConfig, WORKER_DEFAULTS, type WorkerConfig } from './config.ts'
 export type { Counters } from './context.ts'
-export { type WorkerOverrides, WorkerService } from './worker-service.ts'
+export { type WorkerOverrides, WorkerService } from './service.ts'

@@ -1,5 +1,5 @@
 import { readConfig } from './config.ts'
-import { WorkerService } from './worker-service.ts'
+import { WorkerService } from './service.ts'
 
 /** Whatever happens, the process is gone this long after a stop was asked for (reliability.md finding 11). */
 const EXIT_MS = 21_000

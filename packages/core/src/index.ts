@@ -1,32 +1,72 @@
-export * from './account-key.ts'
-export * from './accounts.ts'
-export * from './backoff.ts'
-export * from './batcher.ts'
-export * from './breaker.ts'
-export * from './bytes.ts'
-export * from './channel-cache.ts'
-export * from './chunks-of-users.ts'
-export * from './dead-token-gate.ts'
-export * from './defaults.ts'
-export * from './deliver.ts'
-export * from './deliver-clock.ts'
-export type { Again, At } from './deliver-kit.ts'
-export * from './errors.ts'
-export * from './idle-map.ts'
-export * from './ids.ts'
-export * from './ledger-write.ts'
-export * from './master-keys.ts'
-export * from './outcome.ts'
-export * from './plan.ts'
-export { canaryEnd } from './plan-pages.ts'
-export * from './plan-turns.ts'
-export * from './plan-window.ts'
-export * from './ports.ts'
-export * from './push-now.ts'
-export * from './pusher-errors.ts'
-export * from './reason.ts'
-export * from './route.ts'
-export * from './send-now.ts'
-export * from './store.ts'
-export * from './store-ledger.ts'
-export * from './types.ts'
+export { Batcher } from './common/batcher.ts'
+export { readBytes } from './common/bytes.ts'
+export { acceptError, ERRORS, type ErrorCode, PushError, SealError, StoreDownError } from './common/errors.ts'
+export { IdleMap } from './common/idle-map.ts'
+export { Ids, isId } from './common/ids.ts'
+export { readMasterKeys } from './common/master-keys.ts'
+export { StoreClock } from './common/store-clock.ts'
+export { Deliverer } from './deliver/deliverer.ts'
+export { countOutcomes, isFinal, packOutcomes, unpackOutcomes } from './ledger/outcomes.ts'
+export { backoffMs, MAX_STARTS, RETRY } from './ledger/retry.ts'
+export { writeLedger } from './ledger/write.ts'
+export { APP_DISABLED, type App, type AppSettings } from './nouns/app.ts'
+export {
+  type Channel,
+  type ChannelAccount,
+  type ChannelLimits,
+  type ChannelSettings,
+  PLATFORMS,
+  type PlatformName,
+} from './nouns/channel.ts'
+export { type Chunk, type ChunkRef, type ChunkState, type Member, OUTCOMES, type Outcome } from './nouns/chunk.ts'
+export { APP_DEFAULTS, CHUNK_SIZE, DEFAULT_LIMITS, LEASE_MS, TASK_TTL_MS } from './nouns/defaults.ts'
+export type { Device } from './nouns/device.ts'
+export type { Label, LabelMember } from './nouns/label.ts'
+export type { JsonObject, JsonValue, Message } from './nouns/message.ts'
+export { REASONS_PER_CHUNK, reasonBeside } from './nouns/reasons.ts'
+export type { Audience, Canary, Lane, OnUnknown, Plan, PlanRange, Route, Task, TaskState, Way } from './nouns/task.ts'
+export { PageTurns } from './plan/page-turns.ts'
+export { canaryEnd } from './plan/pages.ts'
+export { type PlanContext, plan } from './plan/plan.ts'
+export { Window, type WindowOptions } from './plan/window.ts'
+export type { At } from './ports/at.ts'
+export type { Enqueue, Jobs } from './ports/jobs.ts'
+export type { Limiter, Permit, PermitAsk, TaskRate } from './ports/limiter.ts'
+export type { Log } from './ports/log.ts'
+export {
+  type AskAgain,
+  type Batch,
+  type BatchMember,
+  BusyError,
+  ChannelError,
+  type Pusher,
+  type Pushers,
+  type PushResult,
+} from './ports/pusher.ts'
+export type { AccountStore } from './ports/store/accounts.ts'
+export type { AppStore, NewApp } from './ports/store/apps.ts'
+export type { ChannelStore, NewChannel, Resealed } from './ports/store/channels.ts'
+export type { BacklogRow, ChunkStore, ChunkWrite, Claimed, Rescue, WaitingLane } from './ports/store/chunks.ts'
+export type { Binding, DevicePage, DeviceStore, InvalidToken } from './ports/store/devices.ts'
+export type { LabelStore } from './ports/store/labels.ts'
+export type { Store } from './ports/store/store.ts'
+export type {
+  CreateResult,
+  Idempotency,
+  NewChunk,
+  NewTask,
+  StoredAnswer,
+  TaskChange,
+  TaskCounts,
+  TaskStore,
+} from './ports/store/tasks.ts'
+export type { TokenStore } from './ports/store/tokens.ts'
+export type { SyncPlace, SyncPlaces } from './ports/sync-places.ts'
+export { pushNow } from './push-now/push-now.ts'
+export type { NowResult } from './push-now/send-now.ts'
+export { chunksOfUsers, type Target } from './tasks/chunks-of-users.ts'
+export { DEFAULT_STRATEGY, routeOf, strategyOf } from './tasks/route.ts'
+export { accountKey, claimedId, countingId } from './vendor/account-key.ts'
+export { Accounts, type AccountView, type Identity } from './vendor/accounts.ts'
+export { Breaker } from './vendor/breaker.ts'
+export { DeadTokenGate } from './vendor/dead-token-gate.ts'

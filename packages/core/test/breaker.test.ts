@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { Breaker } from '../src/breaker.ts'
-import type { Channel } from '../src/types.ts'
+import type { Channel } from '../src/nouns/channel.ts'
+import { Breaker } from '../src/vendor/breaker.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const NOON = Date.parse('2026-11-22T12:00:00Z')

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { DeadTokenGate } from '../src/dead-token-gate.ts'
-import type { InvalidToken } from '../src/store.ts'
+import type { InvalidToken } from '../src/ports/store/devices.ts'
+import { DeadTokenGate } from '../src/vendor/dead-token-gate.ts'
 
 let marked: string[]
 let alerts: object[]

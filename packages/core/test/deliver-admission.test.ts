@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
-import type { Breaker } from '../src/breaker.ts'
-import { Admission } from '../src/deliver-admission.ts'
-import type { Limiter, PermitAsk } from '../src/ports.ts'
-import type { Channel, ChannelLimits, Pusher } from '../src/types.ts'
+import type { Channel, ChannelLimits } from '../src/nouns/channel.ts'
+import type { Limiter, PermitAsk } from '../src/ports/limiter.ts'
+import type { Pusher } from '../src/ports/pusher.ts'
+import { Admission } from '../src/vendor/admission.ts'
+import type { Breaker } from '../src/vendor/breaker.ts'
 
 const breaker = { enter: (_: string, wanted: number) => wanted, left: () => undefined } as unknown as Breaker
 const channelOf = (limits: ChannelLimits) => ({ id: '1', limits }) as Channel

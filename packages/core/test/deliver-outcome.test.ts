@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
-import { MAX_TRIES } from '../src/backoff.ts'
-import { batchIdOf, judge, openMembers, remainderOf } from '../src/deliver-outcome.ts'
-import type { Chunk, Outcome } from '../src/types.ts'
+import { batchIdOf, judge, openMembers, remainderOf } from '../src/ledger/judge.ts'
+import { MAX_TRIES } from '../src/ledger/retry.ts'
+import type { Chunk, Outcome } from '../src/nouns/chunk.ts'
 
 const BACKOFF = { firstMs: 1000, maxMs: 60_000 }
 const chunk = (outcomes: readonly Outcome[]): Chunk => {

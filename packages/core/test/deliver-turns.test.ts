@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals'
-import { Turns } from '../src/deliver-turns.ts'
+import { Turns } from '../src/common/turns.ts'
 
 /** In which turn of the event loop each piece began. */
 async function began(

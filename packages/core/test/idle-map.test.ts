@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { Breaker } from '../src/breaker.ts'
-import { DeadTokenGate } from '../src/dead-token-gate.ts'
-import { IdleMap } from '../src/idle-map.ts'
-import type { Channel } from '../src/types.ts'
+import { IdleMap } from '../src/common/idle-map.ts'
+import type { Channel } from '../src/nouns/channel.ts'
+import { Breaker } from '../src/vendor/breaker.ts'
+import { DeadTokenGate } from '../src/vendor/dead-token-gate.ts'
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
 

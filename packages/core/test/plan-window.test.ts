@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
-import { type Backlog, placesOf, share, Window, windowOf } from '../src/plan-window.ts'
-import type { Enqueue } from '../src/ports.ts'
-import type { Channel, ChannelLimits, PlatformName } from '../src/types.ts'
+import type { Channel, ChannelLimits, PlatformName } from '../src/nouns/channel.ts'
+import { type Backlog, placesOf, share, Window, windowOf } from '../src/plan/window.ts'
+import type { Enqueue } from '../src/ports/jobs.ts'
 
 const row = (appId: string, channelId: string, open = 0, most = 32): Backlog => {
   return { appId, channelId, platform: 'fcm', open, most, bulk: true, single: false }

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it, jest } from '@jest/globals'
-import { StoreDownError } from '../src/errors.ts'
-import { Recorder } from '../src/recorder.ts'
-import type { ChunkWrite } from '../src/store-ledger.ts'
+import { StoreDownError } from '../src/common/errors.ts'
+import { Recorder } from '../src/deliver/recorder.ts'
+import type { ChunkWrite } from '../src/ports/store/chunks.ts'
 
 /** A store that remembers its calls and answers what `answer` says. */
 function storeOf(answer: (writes: readonly ChunkWrite[]) => Promise<boolean[]> | boolean[] = (w) => w.map(() => true)) {

@@ -1,7 +1,7 @@
 import { BusyError, ChannelError, type Message, type Pusher } from '@fanfare/core'
 import { apnsToken } from '@fanfare/simulator'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { uuidOf } from '../src/uuid.ts'
+import { uuidOf } from '../src/pushing/uuid.ts'
 import { batchOf, type Lab, MESSAGE, never, p8Key, startLab } from './lab.ts'
 
 let lab: Lab

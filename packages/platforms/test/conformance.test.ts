@@ -6,9 +6,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import apn from 'apn'
 import { type App, deleteApp, initializeApp } from 'firebase-admin/app'
 import { type Message as AdminMessage, getMessaging } from 'firebase-admin/messaging'
-import { googleTokens } from '../src/fcm/oauth.ts'
-import { readServiceAccount } from '../src/fcm/options.ts'
 import { Http2Pool, openAddressGuard, openHttp } from '../src/index.ts'
+import { googleTokens } from '../src/vendors/fcm/oauth.ts'
+import { readServiceAccount } from '../src/vendors/fcm/options.ts'
 import { batchOf, channelOf, type Lab, never, serviceAccount, startLab } from './lab.ts'
 
 let lab: Lab

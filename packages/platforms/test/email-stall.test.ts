@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { BusyError, type PushResult } from '@fanfare/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { Stall } from '../src/email/stall.ts'
-import { MAIL_TIMES } from '../src/email/times.ts'
+import { Stall } from '../src/vendors/email/stall.ts'
+import { MAIL_TIMES } from '../src/vendors/email/times.ts'
 import { batchOf, type Lab, never, startLab } from './lab.ts'
 
 let lab: Lab

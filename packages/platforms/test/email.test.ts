@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { BusyError, ChannelError, type Pusher } from '@fanfare/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { isAddress, mailboxOf } from '../src/email/address.ts'
-import { readSmtpError, type SmtpError } from '../src/email/verdicts.ts'
+import { isAddress, mailboxOf } from '../src/vendors/email/address.ts'
+import { readSmtpError, type SmtpError } from '../src/vendors/email/verdicts.ts'
 import { batchOf, type Lab, never, startLab } from './lab.ts'
 
 let lab: Lab

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { letterOf, mailFor } from '../src/email/payload.ts'
+import { letterOf, mailFor } from '../src/vendors/email/payload.ts'
 import {
   ANDROID,
   ANDROID_NOTIFICATION,
@@ -9,10 +9,10 @@ import {
   HARMONY_OPTIONS,
   NOTIFICATION,
   REQUEST,
-} from '../src/huawei/fields.ts'
-import { harmonyBody } from '../src/huawei/harmony.ts'
-import { huaweiBody } from '../src/huawei/payload.ts'
-import { wecomBody } from '../src/wecom/payload.ts'
+} from '../src/vendors/huawei/fields.ts'
+import { harmonyBody } from '../src/vendors/huawei/harmony.ts'
+import { huaweiBody } from '../src/vendors/huawei/payload.ts'
+import { wecomBody } from '../src/vendors/wecom/payload.ts'
 import { goldenFiles } from './golden.ts'
 
 const HARMONY = [HARMONY_NOTIFICATION, HARMONY_BADGE, HARMONY_CLICK, HARMONY_OPTIONS]

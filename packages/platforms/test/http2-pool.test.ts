@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals'
-import { type ClientOptions, Http2Client } from '../src/http2/client.ts'
-import { fanOut } from '../src/http2/fanout.ts'
-import type { Verdict } from '../src/verdict.ts'
+import { type ClientOptions, Http2Client } from '../src/http/http2/client.ts'
+import { fanOut } from '../src/http/http2/fanout.ts'
+import type { Verdict } from '../src/pushing/verdict.ts'
 import { type Arrival, answer, H2TestServer } from './h2-server.ts'
 import { openTcpProxy } from './tcp-proxy.ts'
 

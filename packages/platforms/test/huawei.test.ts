@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { BusyError, ChannelError, type JsonObject, type Pusher } from '@fanfare/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { readHuaweiAnswer } from '../src/huawei/verdicts.ts'
+import { readHuaweiAnswer } from '../src/vendors/huawei/verdicts.ts'
 import { batchOf, type Lab, never, startLab } from './lab.ts'
 
 let lab: Lab

@@ -1,6 +1,6 @@
 import { BusyError } from '@fanfare/core'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { Openings } from '../src/openings.ts'
+import { Openings } from '../src/registry/openings.ts'
 import { channelOf } from './lab.ts'
 
 const held = new Map<string, string>()

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Message } from '@fanfare/core'
 import { describe, expect, it } from '@jest/globals'
-import { apnsRequest } from '../src/apns/payload.ts'
-import { fcmRequest } from '../src/fcm/payload.ts'
-import { xiaomiForm } from '../src/xiaomi/payload.ts'
+import { apnsRequest } from '../src/vendors/apns/payload.ts'
+import { fcmRequest } from '../src/vendors/fcm/payload.ts'
+import { xiaomiForm } from '../src/vendors/xiaomi/payload.ts'
 
 type Fixture = { message: Message; expected: unknown }
 
@@ -18,7 +18,7 @@ const MAKERS: Record<string, (message: Message) => unknown> = {
 }
 
 describe.each(Object.keys(MAKERS))('payloads of %s', (vendor) => {
-  const folder = new URL(`../src/${vendor}/fixtures/`, import.meta.url)
+  const folder = new URL(`../src/vendors/${vendor}/fixtures/`, import.meta.url)
   it.each(readdirSync(folder))('%s', (file) => {
     const { message, expected } = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Fixture
     const before = structuredClone(message)

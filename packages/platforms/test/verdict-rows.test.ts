@@ -1,10 +1,10 @@
 import { BusyError, ChannelError, type Pusher } from '@fanfare/core'
 import { apnsToken } from '@fanfare/simulator'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { APNS_VERDICTS } from '../src/apns/verdicts.ts'
-import { FCM_VERDICTS } from '../src/fcm/verdicts.ts'
 import { rowsByCode, type VerdictClass, type VerdictTable } from '../src/index.ts'
-import { XIAOMI_VERDICTS } from '../src/xiaomi/verdicts.ts'
+import { APNS_VERDICTS } from '../src/vendors/apns/verdicts.ts'
+import { FCM_VERDICTS } from '../src/vendors/fcm/verdicts.ts'
+import { XIAOMI_VERDICTS } from '../src/vendors/xiaomi/verdicts.ts'
 import { batchOf, type Lab, never, startLab } from './lab.ts'
 
 type Vendor = { name: 'fcm' | 'apns' | 'xiaomi'; table: VerdictTable; token(code: string, number: number): string }

@@ -1,6 +1,6 @@
 import { BusyError, ChannelError, type Pusher } from '@fanfare/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
-import { readWecomAnswer } from '../src/wecom/verdicts.ts'
+import { readWecomAnswer } from '../src/vendors/wecom/verdicts.ts'
 import { batchOf, type Lab, never, startLab } from './lab.ts'
 
 let lab: Lab

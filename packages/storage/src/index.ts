@@ -1,7 +1,7 @@
 import type { Store } from '@fanfare/core'
-import { type MasterKey, Sealer } from './seal.ts'
+import { type MasterKey, Sealer } from './common/seal.ts'
 
-export { type MasterKey, type Sealed, Sealer, type SealScope } from './seal.ts'
+export { type MasterKey, type Sealed, Sealer, type SealScope } from './common/seal.ts'
 
 export type StoreOptions = {
   /** Seals the credentials of channels: 32 bytes, or several keys by id. */
@@ -23,7 +23,7 @@ export async function openStore(url: string, options: StoreOptions): Promise<Sto
   const { sync = 'full', maxDevicesPerUser = MAX_DEVICES_PER_USER } = options
   const scheme = url.slice(0, url.indexOf(':'))
   if (scheme === 'sqlite') {
-    const { openSqlite } = await import('./sql/index.ts')
+    const { openSqlite } = await import('./sqlite/index.ts')
     return openSqlite(url.slice('sqlite:'.length), sealer, { sync, maxDevicesPerUser })
   }
   if (scheme === 'mongodb' || scheme === 'mongodb+srv') {

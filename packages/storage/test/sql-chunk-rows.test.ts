@@ -1,6 +1,6 @@
 import type { Member } from '@fanfare/core'
 import { describe, expect, it } from '@jest/globals'
-import { decodeMembers, encodeMembers, packed, unpacked } from '../src/sql/chunk-rows.ts'
+import { decodeMembers, encodeMembers, packed, unpacked } from '../src/sqlite/chunks/rows.ts'
 
 const again = (members: readonly Member[]): Member[] => decodeMembers(encodeMembers(members), members.length)
 const devices = (...ids: number[]): Member[] => ids.map((id) => ({ deviceId: String(id) }))

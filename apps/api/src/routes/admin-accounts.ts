@@ -1,7 +1,7 @@
-import { parse, parseQuery } from '../parse.ts'
-import type { Answer, RootRoute } from '../route.ts'
-import { changeAccounts, fetchAccounts, fetchAccountsOfApp, type ShownAccount } from '../service/accounts.ts'
-import { fetchApp } from '../service/apps.ts'
+import { parse, parseQuery } from '../http/parse.ts'
+import type { Answer, RootRoute } from '../http/route.ts'
+import { changeAccounts, fetchAccounts, fetchAccountsOfApp, type ShownAccount } from '../operations/accounts.ts'
+import { fetchApp } from '../operations/apps.ts'
 import { accountsQuery, accountView, askedAccounts, changedAccounts } from '../wire/account.ts'
 
 const all = (accounts: readonly ShownAccount[]): Answer => ({

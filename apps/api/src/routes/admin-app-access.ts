@@ -1,8 +1,8 @@
 import type { App } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { parse } from '../parse.ts'
-import type { RootRoute } from '../route.ts'
-import { endTokens, fetchApp, rotateSecret, setDisabled } from '../service/apps.ts'
+import { parse } from '../http/parse.ts'
+import type { RootRoute } from '../http/route.ts'
+import { endTokens, fetchApp, rotateSecret, setDisabled } from '../operations/apps.ts'
 import { appView } from '../wire/admin.ts'
 import { pathApp } from '../wire/names.ts'
 

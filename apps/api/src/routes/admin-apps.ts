@@ -1,7 +1,7 @@
 import type { App } from '@fanfare/core'
-import { parse } from '../parse.ts'
-import type { Answer, RootRoute } from '../route.ts'
-import { fetchApp, insertApp, updateApp } from '../service/apps.ts'
+import { parse } from '../http/parse.ts'
+import type { Answer, RootRoute } from '../http/route.ts'
+import { fetchApp, insertApp, updateApp } from '../operations/apps.ts'
 import { appSettings, appView, newApp } from '../wire/admin.ts'
 import { pathApp } from '../wire/names.ts'
 

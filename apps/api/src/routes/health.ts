@@ -1,6 +1,6 @@
 import { within } from '@fanfare/redis'
 import type { ApiContext } from '../context.ts'
-import type { Answer, RootRoute } from '../route.ts'
+import type { Answer, RootRoute } from '../http/route.ts'
 
 const CHECK_MS = 2000
 const answer = (status: number, value: object): Answer => ({ status, body: JSON.stringify(value) })

@@ -1,8 +1,8 @@
-import { parse } from '../parse.ts'
-import { notifierEntities } from '../reply.ts'
-import { tenant } from '../route.ts'
-import { checkAddress } from '../service/addresses.ts'
-import { channelOf, deleteChannel, fetchChannels, insertChannel, updateChannel } from '../service/channels.ts'
+import { parse } from '../http/parse.ts'
+import { notifierEntities } from '../http/reply.ts'
+import { tenant } from '../http/route.ts'
+import { checkAddress } from '../operations/addresses.ts'
+import { channelOf, deleteChannel, fetchChannels, insertChannel, updateChannel } from '../operations/channels.ts'
 import { nameOrUuid } from '../wire/names.ts'
 import { changedNotifier, changeOf, newNotifier, notifierView, toDraft } from '../wire/notifier.ts'
 

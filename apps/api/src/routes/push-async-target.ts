@@ -1,6 +1,6 @@
-import { parse } from '../parse.ts'
-import { tenant } from '../route.ts'
-import { pushUsers } from '../service/push.ts'
+import { parse } from '../http/parse.ts'
+import { tenant } from '../http/route.ts'
+import { pushUsers } from '../operations/push.ts'
 import { pathUser } from '../wire/names.ts'
 import { toOne } from '../wire/push.ts'
 

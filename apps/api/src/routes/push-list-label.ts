@@ -1,6 +1,6 @@
-import { parse } from '../parse.ts'
-import { tenant } from '../route.ts'
-import { pushLabels } from '../service/push-labels.ts'
+import { parse } from '../http/parse.ts'
+import { tenant } from '../http/route.ts'
+import { pushLabels } from '../operations/push-labels.ts'
 import { label } from '../wire/push.ts'
 
 /** wire-api.md §1.1, 4: users that have all of the labels. */

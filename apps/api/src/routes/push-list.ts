@@ -1,8 +1,8 @@
-import { parse } from '../parse.ts'
-import { bare } from '../reply.ts'
-import { tenant } from '../route.ts'
-import { pushLabels } from '../service/push-labels.ts'
-import { pushAudience } from '../service/tasks.ts'
+import { parse } from '../http/parse.ts'
+import { bare } from '../http/reply.ts'
+import { tenant } from '../http/route.ts'
+import { pushLabels } from '../operations/push-labels.ts'
+import { pushAudience } from '../operations/tasks.ts'
 import { label, list } from '../wire/push.ts'
 
 /** wire-api.md §1.1, 6: users as a task; with `pushFunc: "LABEL"` the label push of the founding example (§7.1). */

@@ -1,8 +1,8 @@
 import { PushError } from '@fanfare/core'
-import { parse } from '../parse.ts'
-import { tenant } from '../route.ts'
-import { pushUsers } from '../service/push.ts'
-import { pushSync } from '../service/push-sync.ts'
+import { parse } from '../http/parse.ts'
+import { tenant } from '../http/route.ts'
+import { pushUsers } from '../operations/push.ts'
+import { pushSync } from '../operations/push-sync.ts'
 import { single } from '../wire/push.ts'
 
 /** wire-api.md §1.1, 1; `async: false` sends at once and takes exactly one user (§7.6). */

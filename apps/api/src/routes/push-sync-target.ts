@@ -1,6 +1,6 @@
-import { parse } from '../parse.ts'
-import { tenant } from '../route.ts'
-import { pushSync } from '../service/push-sync.ts'
+import { parse } from '../http/parse.ts'
+import { tenant } from '../http/route.ts'
+import { pushSync } from '../operations/push-sync.ts'
 import { pathUser } from '../wire/names.ts'
 import { toOne } from '../wire/push.ts'
 

@@ -1,7 +1,7 @@
-import { parse } from '../parse.ts'
-import { bare } from '../reply.ts'
-import { tenant } from '../route.ts'
-import { pushAudience } from '../service/tasks.ts'
+import { parse } from '../http/parse.ts'
+import { bare } from '../http/reply.ts'
+import { tenant } from '../http/route.ts'
+import { pushAudience } from '../operations/tasks.ts'
 import { broadcast } from '../wire/push.ts'
 
 /** wire-api.md §1.1, 5: everyone of the app. The answer's data is the bare id (§7.5). */

@@ -1,6 +1,6 @@
-import { parseQuery } from '../parse.ts'
-import { data } from '../reply.ts'
-import { tenant } from '../route.ts'
+import { parseQuery } from '../http/parse.ts'
+import { data } from '../http/reply.ts'
+import { tenant } from '../http/route.ts'
 import { numberedPage } from '../wire/page.ts'
 import { taskView } from '../wire/task.ts'
 

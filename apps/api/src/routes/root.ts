@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { RootRoute } from '../route.ts'
+import type { RootRoute } from '../http/route.ts'
 
 const PACKAGE = new URL('../../package.json', import.meta.url)
 const { version } = JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string }

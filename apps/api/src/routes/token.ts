@@ -1,7 +1,7 @@
-import { bearerOf } from '../auth.ts'
-import { data } from '../reply.ts'
-import { type AppRoute, tenant } from '../route.ts'
-import { issueToken } from '../service/apps.ts'
+import { bearerOf } from '../auth/auth.ts'
+import { data } from '../http/reply.ts'
+import { type AppRoute, tenant } from '../http/route.ts'
+import { issueToken } from '../operations/apps.ts'
 import { toCredentials } from '../wire/token.ts'
 
 /** wire-api.md §5.1. The SDK sends JSON without saying so: any Content-Type is read as JSON. */

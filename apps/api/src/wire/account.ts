@@ -1,6 +1,6 @@
 import { type PlatformName, PushError } from '@fanfare/core'
 import { z } from 'zod'
-import type { ShownAccount } from '../service/accounts.ts'
+import type { ShownAccount } from '../operations/accounts.ts'
 import { appPart } from './names.ts'
 import { PLATFORM_OF, PROVIDER_OF, uuidOf } from './notifier.ts'
 

@@ -1,6 +1,6 @@
 import { type Audience, type Channel, type Outcome, strategyOf, type Task, type TaskCounts } from '@fanfare/core'
 import { z } from 'zod'
-import { bare } from '../reply.ts'
+import { bare } from '../http/reply.ts'
 import { PROVIDER_OF } from './notifier.ts'
 import { canary, rate } from './push.ts'
 import { descOf, type PushStatus, statusOf } from './status.ts'

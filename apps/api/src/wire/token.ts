@@ -1,7 +1,7 @@
 import { PushError } from '@fanfare/core'
 import { z } from 'zod'
-import { MAX_TTL_SECONDS } from '../auth.ts'
-import type { Credentials } from '../service/apps.ts'
+import { MAX_TTL_SECONDS } from '../auth/auth.ts'
+import type { Credentials } from '../operations/apps.ts'
 
 const schema = z.looseObject({
   grant_type: z.string().nullish(),

@@ -1,4 +1,4 @@
-import { jsonOf } from '../http.ts'
+import { jsonOf } from '../http/http.ts'
 import { type PemBlock, pemBlocks } from './pem.ts'
 import { isEncrypted } from './private-key.ts'
 

@@ -1,11 +1,11 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { type Channel, ChannelError, type PlatformName } from '@fanfare/core'
 import jwt, { type Algorithm } from 'jsonwebtoken'
-import { readApnsOptions } from '../apns/options.ts'
-import { readServiceAccount } from '../fcm/options.ts'
-import { readHuaweiOptions } from '../huawei/options.ts'
-import { readWecomOptions } from '../wecom/options.ts'
-import { readXiaomiOptions } from '../xiaomi/options.ts'
+import { readApnsOptions } from '../vendors/apns/options.ts'
+import { readServiceAccount } from '../vendors/fcm/options.ts'
+import { readHuaweiOptions } from '../vendors/huawei/options.ts'
+import { readWecomOptions } from '../vendors/wecom/options.ts'
+import { readXiaomiOptions } from '../vendors/xiaomi/options.ts'
 import { lockedOf } from './locked.ts'
 
 /** Of a channel, what its credential is read with. */

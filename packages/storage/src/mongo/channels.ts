@@ -1,6 +1,6 @@
 import { APP_DISABLED, type Channel, type ChannelAccount, type ChannelStore, type Resealed } from '@fanfare/core'
 import { trusted } from 'mongoose'
-import { resealed, type Sealed, type Sealer } from '../seal.ts'
+import { resealed, type Sealed, type Sealer } from '../common/seal.ts'
 import type { Db } from './connect.ts'
 import { isDuplicate } from './errors.ts'
 import { byIdsInOrder, rawOf } from './rows.ts'

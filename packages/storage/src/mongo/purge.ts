@@ -1,7 +1,7 @@
 import { trusted } from 'mongoose'
 import { later } from './clock.ts'
 import type { Db } from './connect.ts'
-import { KEY_TTL_MS } from './task-create.ts'
+import { KEY_TTL_MS } from './tasks/create.ts'
 
 /**
  * Deletes what has outlived its time, at most `limit` of each kind; answers how many tasks, keys and tokens are gone.

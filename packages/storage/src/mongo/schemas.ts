@@ -1,6 +1,6 @@
 import type { Canary, Channel, ChunkState, Lane, OnUnknown, Outcome, TaskState, Way } from '@fanfare/core'
 import { type Connection, type Model, Schema } from 'mongoose'
-import type { Sealed } from '../seal.ts'
+import type { Sealed } from '../common/seal.ts'
 
 /**
  * The documents. Ids are numbers here, so that they compare as numbers; they fit 2^53 − 1. What holds keys of callers

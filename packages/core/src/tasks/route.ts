@@ -1,0 +1,15 @@
+import type { Route } from '../nouns/task.ts'
+
+/** The routes by their number on the wire (design.md §2, wire-api.md §1.3). */
+const ROUTES: readonly Route[] = [['vendor', 'inbox'], ['inbox'], ['vendor'], ['online', 'vendor', 'inbox'], ['online']]
+/** Vendor channels only; what a vendor refuses is dropped. */
+export const DEFAULT_STRATEGY = 2
+
+/** The ways of a strategy; an unknown number has the default's. */
+export const routeOf = (strategy: number): Route => ROUTES[strategy] ?? ['vendor']
+
+/** The number of a route on the wire. */
+export const strategyOf = (route: Route): number => {
+  const index = ROUTES.findIndex((known) => known.join() === route.join())
+  return index < 0 ? DEFAULT_STRATEGY : index
+}

@@ -1,0 +1,71 @@
+import type { Chunk, ChunkStore } from '@fanfare/core'
+import { trusted } from 'mongoose'
+import type { Db } from '../connect.ts'
+import type { ChunkDoc, TaskDoc } from '../schemas.ts'
+import { isCommitted } from '../tasks/rows.ts'
+import { claim } from './claim.ts'
+import { endSingles } from './leftover.ts'
+import { lost, park, requeue, stillQueued } from './rescue.ts'
+import { chunkKey, toChunk } from './rows.ts'
+import { abandonSync, bury, cancel, expire, removeOrphans } from './sweep.ts'
+import { backlog, openSingles, promote } from './window.ts'
+import { write } from './write.ts'
+
+export function chunkStore(db: Db): ChunkStore {
+  return {
+    claim: (refs, leaseMs, firstWindow) => claim(db, refs, { leaseMs, firstWindow }),
+    write: (writes) => write(db, writes),
+    byRefs: (refs) => byRefs(db, refs),
+    ofTask: (taskId, query) => ofTask(db, Number(taskId), query),
+    lost: (graceMs, limit) => lost(db, graceMs, limit),
+    requeue: (refs, leaseMs) => requeue(db, refs, leaseMs),
+    stillQueued: (refs, leaseMs) => stillQueued(db, refs, leaseMs),
+    promote: (channelId, limit, lane) => promote(db, channelId, limit, lane),
+    park: (refs) => park(db, refs),
+    openSingles: (appId, most) => openSingles(db, appId, most),
+    backlog: (limit, after) => backlog(db, limit, after),
+    expire: (limit) => expire(db, limit),
+    abandonSync: (limit) => abandonSync(db, limit),
+    bury: (maxStarts, limit) => bury(db, maxStarts, limit),
+    cancel: (taskId) => cancel(db, taskId),
+    removeOrphans: async (limit) => (await removeOrphans(db, limit)) + (await endSingles(db, limit)),
+  }
+}
+
+/** Chunks that do not belong to a task (yet) are not there. */
+async function byRefs(db: Db, refs: readonly { taskId: string; seq: number }[]): Promise<(Chunk | undefined)[]> {
+  if (refs.length === 0) return []
+  const keys = refs.map(({ taskId, seq }) => chunkKey(taskId, seq))
+  const taskIds = [...new Set(refs.map(({ taskId }) => Number(taskId)))]
+  const [rows, tasks] = await Promise.all([
+    db.chunks.find({ _id: trusted({ $in: [...new Set(keys)] }) }).lean(),
+    db.tasks.find({ _id: trusted({ $in: taskIds }) }, { steps: 1 }).lean(),
+  ])
+  const steps = new Map(tasks.map((task) => [task._id, task]))
+  const known = new Map(rows.filter((row) => belongs(steps.get(row.taskId), row)).map((row) => [row._id, row]))
+  return keys.map((key) => {
+    const row = known.get(key)
+    return row && toChunk(row)
+  })
+}
+
+const belongs = (task: Pick<TaskDoc, 'steps'> | undefined, row: ChunkDoc): boolean =>
+  task !== undefined && isCommitted(task, row)
+
+/** A page is filled although rows that a crashed planner left behind are passed over. */
+async function ofTask(db: Db, taskId: number, query: { afterSeq?: number; limit: number }): Promise<Chunk[]> {
+  const task = await db.tasks.findOne({ _id: taskId }, { steps: 1 }).lean()
+  const chunks: Chunk[] = []
+  let after = query.afterSeq ?? -1
+  while (task && chunks.length < query.limit) {
+    const rows: ChunkDoc[] = await db.chunks
+      .find({ taskId, seq: trusted({ $gt: after }) })
+      .sort({ seq: 1 })
+      .limit(query.limit)
+      .lean()
+    for (const row of rows) if (belongs(task, row) && chunks.length < query.limit) chunks.push(toChunk(row))
+    if (rows.length < query.limit) break
+    after = rows.at(-1)?.seq ?? after
+  }
+  return chunks
+}
