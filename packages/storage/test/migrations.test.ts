@@ -87,6 +87,23 @@ run('a Mongo database of the first version', () => {
     await store.close()
   })
 
+  it('has its labels counted at their first look-up', async () => {
+    const url = await first()
+    const raw = await mongoose.createConnection(url).asPromise()
+    const labels = raw.collection<{ _id: number; size: number }>('labels')
+    await labels.updateMany({}, { $set: { size: 99 } })
+    const { ids } = await expectedOf('mongo')
+    const store = await openStore(url, { masterKey: FIXTURE_KEY })
+    const names = ids.labels.map(({ name }) => name)
+    expect(await store.labels.byNames(ids.apps[0] ?? '', names)).toMatchObject([
+      { count: 3 },
+      { count: 8 },
+      { count: 0 },
+    ])
+    expect(await labels.find().sort({ _id: 1 }).toArray()).toMatchObject([3, 8, 0].map((size) => ({ size, open: {} })))
+    await Promise.all([store.close(), raw.close()])
+  })
+
   it('is migrated by one of many processes; the others wait for it', async () => {
     const url = await first()
     const begun: number[] = []

@@ -4,6 +4,7 @@ import { idOfCursor, nameOfCursor, toCursor } from '../common/cursor.ts'
 import type { Db } from './connect.ts'
 import { addUsers, userKey } from './devices/bind.ts'
 import { isDuplicate } from './errors.ts'
+import { changeMembers, sizesOf } from './label-size.ts'
 import { insertAll, rawOf } from './rows.ts'
 import type { LabelDoc, LabelMemberDoc } from './schemas.ts'
 
@@ -32,7 +33,7 @@ async function insert(db: Db, label: NewLabel, maxLabels: number): Promise<Label
   if ((await db.labels.countDocuments({ appId: Number(label.appId) })) >= maxLabels) return 'full'
   const { id, appId, name, description } = label
   const createdAt = await db.clock.now()
-  const row: LabelDoc = { _id: Number(id), appId: Number(appId), name, description, createdAt, size: 0 }
+  const row: LabelDoc = { _id: Number(id), appId: Number(appId), name, description, createdAt, size: 0, rev: 0 }
   if (await isDuplicate(rawOf(db.labels).insertOne(row))) return 'exists'
   return toLabel(row, 0)
 }
@@ -43,15 +44,9 @@ async function byNames(db: Db, appId: string, names: readonly string[]): Promise
   return names.map((name) => byName.get(name))
 }
 
-/** Counts members, so that no crash between two writes leaves a wrong number. */
 async function counted(db: Db, rows: readonly LabelDoc[]): Promise<Label[]> {
-  if (rows.length === 0) return []
-  const sums = await db.labelMembers.aggregate<{ _id: number; count: number }>([
-    { $match: { labelId: { $in: rows.map((row) => row._id) } } },
-    { $group: { _id: '$labelId', count: { $sum: 1 } } },
-  ])
-  const byId = new Map(sums.map((sum) => [sum._id, sum.count]))
-  return rows.map((row) => toLabel(row, byId.get(row._id) ?? 0))
+  const sizes = await sizesOf(db, rows)
+  return rows.map((row, index) => toLabel(row, sizes[index] ?? 0))
 }
 
 type PageAsk = { appId: string; limit: number; cursor: string | undefined }
@@ -87,11 +82,17 @@ async function addMembers(db: Db, labelId: number, userIds: readonly string[]): 
     new Set(),
     users.map((userId) => ({ appId, userId })),
   )
-  const createdAt = await db.clock.now()
-  const rows = users.map((userId) => ({ _id: userKey(labelId, userId), labelId, userId, createdAt }))
-  const met = await insertAll(db.labelMembers, rows)
-  await resize(db, labelId, rows.length - met.length)
+  await changeMembers(db, labelId, async (createdAt) => {
+    const rows = users.map((userId) => ({ _id: userKey(labelId, userId), labelId, userId, createdAt }))
+    const met = (await insertAll(db.labelMembers, rows)).flatMap(({ index }) => rows[index]?._id ?? [])
+    const mayBeMine = met.length > 0 && (await areOf(db, met, createdAt))
+    return mayBeMine ? undefined : rows.length - met.length
+  })
 }
+
+/** Whether any of the members came at this instant: an insert that is repeated meets its own. */
+const areOf = async (db: Db, keys: readonly string[], createdAt: Date): Promise<boolean> =>
+  (await db.labelMembers.exists({ _id: trusted({ $in: keys }), createdAt })) !== null
 
 async function removeMembers(db: Db, labelId: number, userIds: readonly string[]): Promise<boolean[]> {
   const keys = userIds.map((userId) => userKey(labelId, userId))
@@ -99,15 +100,9 @@ async function removeMembers(db: Db, labelId: number, userIds: readonly string[]
   const rows = await db.labelMembers.find(filter, { _id: 1 }).lean()
   const found = new Set(rows.map((row) => row._id))
   if (found.size > 0) {
-    const { deletedCount } = await db.labelMembers.deleteMany(filter)
-    await resize(db, labelId, -deletedCount)
+    await changeMembers(db, labelId, async () => -(await db.labelMembers.deleteMany(filter)).deletedCount)
   }
   return keys.map((key) => found.has(key))
-}
-
-/** `size` only tells the planner which label to walk; what callers are told is counted. */
-async function resize(db: Db, labelId: number, by: number): Promise<void> {
-  if (by !== 0) await db.labels.updateOne({ _id: labelId }, { $inc: { size: by } })
 }
 
 type MembersAsk = { labelId: string; limit: number; cursor: string | undefined }

@@ -29,6 +29,12 @@ export const MIGRATIONS: readonly Migration[] = [
   // To 6: single pushes of paused channels wait (`parks` of ChunkFlags). Only the version rises, so that no program opens
   // the database that would leave them there.
   () => Promise.resolve(),
+  // To 7: labels know how many members they have. Each gets a mark that was left behind (label-size.ts), so that its next
+  // look-up counts them: counting all of them here might take longer than a process should need to start.
+  async (db) => {
+    const left = { at: new Date(0), counts: false }
+    await db.collection('labels').updateMany({}, { $set: { 'open.migration': left }, $inc: { rev: 1 } })
+  },
 ]
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */

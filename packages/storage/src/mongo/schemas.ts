@@ -45,8 +45,10 @@ export type LabelDoc = {
   name: string
   description: string
   createdAt: Date
-  /** About how many members: which of several labels to walk. */
+  /** How many members; `open`: changes of them that have not ended, by their name; `rev`: raised by each (label-size.ts). */
   size: number
+  open?: Record<string, { at: Date; counts: boolean }>
+  rev: number
 }
 /** `_id` is `labelId/userId`. */
 export type LabelMemberDoc = { _id: string; labelId: number; userId: string; createdAt: Date }
@@ -211,7 +213,16 @@ const devices = new Schema(
 
 const users = new Schema({ _id: String }, OPTIONS)
 const labels = new Schema(
-  { _id: Number, appId: count, name: text, description: String, createdAt: instant, size: Number },
+  {
+    _id: Number,
+    appId: count,
+    name: text,
+    description: String,
+    createdAt: instant,
+    size: Number,
+    open: Mixed,
+    rev: Number,
+  },
   OPTIONS,
 ).index({ appId: 1, name: 1 }, { unique: true })
 const labelMembers = new Schema({ _id: String, labelId: count, userId: text, createdAt: instant }, OPTIONS).index({

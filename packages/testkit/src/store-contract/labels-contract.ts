@@ -78,6 +78,44 @@ export function labelCases(get: GetSubject): void {
     expect(await store.devices.usersExist(['bob', 'eve'].map((userId) => ({ appId, userId })))).toEqual([true, false])
   })
 
+  it('knows how many members it has after changes that race, repeat and undo each other', async () => {
+    const { store, make, reopen } = get()
+    const channel = await make.channel()
+    const { appId } = channel
+    const made = await label(appId, 'crowd')
+    const { id } = typeof made === 'string' ? { id: '' } : made
+    const count = async () => (await store.labels.byNames(appId, ['crowd']))[0]?.count
+    const other = reopen ? await reopen() : store
+    const users = Array.from({ length: 300 }, (_, index) => `user${index}`)
+    const from = (begin: number) => users.slice(begin, begin + 100)
+    // Overlapping by half, each part twice, from two processes.
+    const parts = [0, 50, 100, 150, 200, 0, 50, 100, 150, 200]
+    await Promise.all(parts.map((begin, index) => (index % 2 ? store : other).labels.addUsers(id, from(begin))))
+    expect(await count()).toBe(300)
+    const removed = await Promise.all([0, 100, 0].map((begin) => other.labels.removeUsers(id, from(begin))))
+    expect(removed[1]).toEqual(from(100).map(() => true))
+    expect(await count()).toBe(100)
+    await Promise.all([store.labels.addUsers(id, from(0)), other.labels.removeUsers(id, from(200))])
+    expect(await count()).toBe(100)
+    await store.labels.addUsers(id, from(0))
+    expect(await other.labels.removeUsers(id, from(200))).not.toContain(true)
+    expect((await store.labels.page(appId, 10)).labels).toMatchObject([{ name: 'crowd', count: 100 }])
+    if (other !== store) await other.close()
+  })
+
+  it('keeps a member who has no device any more', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const made = await label(channel.appId, 'bare')
+    const { id } = typeof made === 'string' ? { id: '' } : made
+    const { userId, deviceId } = await make.bind(channel)
+    await store.labels.addUsers(id, [userId, 'other'])
+    await store.devices.unbind(channel.appId, userId, deviceId)
+    expect(await store.labels.byNames(channel.appId, ['bare'])).toMatchObject([{ count: 2 }])
+    await store.labels.removeUsers(id, [userId])
+    expect(await store.labels.byNames(channel.appId, ['bare'])).toMatchObject([{ count: 1 }])
+  })
+
   it('pages members, each once', async () => {
     const { store, make } = get()
     const made = await label((await make.app()).id, 'many')
