@@ -16,7 +16,7 @@ type Entry<T, R> = { item: T; resolve: (result: R) => void; reject: (error: unkn
 
 /**
  * Joins the calls of one event-loop tick into one call of `run`, which answers one result per item in order.
- * Concurrent requests so share one write and one round trip (limits.md §2). When `run` rejects, all its items do,
+ * Concurrent requests so share one write and one round trip (docs/limits.md §2). When `run` rejects, all its items do,
  * unless they are kept `apart`.
  */
 export class Batcher<T, R> {

@@ -2,7 +2,7 @@ const BLOCK = 1000
 
 /**
  * Ids of this process, taken from the store in blocks of 1,000 (one atomic add): rising, unique over all processes,
- * without a clock, and below 2^53 so that any client's JSON.parse keeps them whole (design.md §11).
+ * without a clock, and below 2^53 so that any client's JSON.parse keeps them whole (docs/design.md §11).
  */
 export class Ids {
   #next = 0

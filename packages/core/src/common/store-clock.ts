@@ -4,7 +4,7 @@ const REFRESH_MS = 10_000
 
 /**
  * The store's clock, read every ten seconds and carried on by the monotonic clock in between: a machine's own clock may
- * be an hour off, or be set (reliability.md T76).
+ * be an hour off, or be set (docs/reliability.md T76).
  */
 export class StoreClock {
   #theirsMs = 0

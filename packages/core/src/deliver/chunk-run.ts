@@ -16,7 +16,7 @@ const PAUSED_SPACING_MS = 20
 
 const DEAD = 'bad device token'
 
-/** Sends one claimed chunk: window after window, each marked before it is sent (reliability.md §3.2). */
+/** Sends one claimed chunk: window after window, each marked before it is sent (docs/reliability.md §3.2). */
 export class ChunkRun {
   readonly #kit: DeliverKit
   readonly #work: ChunkWork

@@ -9,7 +9,7 @@ export type Stop = 'zombie' | 'cancelled' | 'paused' | 'expired' | { afterMs: nu
 
 type Fields = Omit<ChunkWrite, 'taskId' | 'seq' | 'fence' | 'outcomes'>
 
-/** Results are written at least so often, or when there are so many (reliability.md §3.2). */
+/** Results are written at least so often, or when there are so many (docs/reliability.md §3.2). */
 const FLUSH_MS = 150
 const FLUSH_RESULTS = 100
 /** A job that came before its chunk's `nextAt` by the store's clock would be answered that there is nothing to claim. */

@@ -65,7 +65,7 @@ const BULK_CLAIMS = { maxItems: 2, apart: true }
 
 /**
  * Sends chunks: leave first, then the claim, then window after window, everything recorded under the claim's fence
- * (reliability.md §3.2). One per process: concurrent jobs share their reads and writes.
+ * (docs/reliability.md §3.2). One per process: concurrent jobs share their reads and writes.
  */
 export class Deliverer {
   readonly kit: DeliverKit

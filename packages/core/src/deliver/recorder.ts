@@ -7,7 +7,7 @@ import type { Store } from '../ports/store/store.ts'
 
 export type RecorderOptions = {
   store: { chunks: Pick<Store['chunks'], 'write'> }
-  /** Results kept in memory at most while the store is away (reliability.md T41). */
+  /** Results kept in memory at most while the store is away (docs/reliability.md T41). */
   maxPending?: number
   log?: Log
   /** `writeLedger` unless a test shows what happens without it. */
@@ -23,7 +23,10 @@ const MAX_WRITES = 500
 const MAX_OUTCOMES = 2000
 /** The last results of a chunk wait so long for other writes: one commit serves them all. */
 const LAST_MS = 50
-/** Results in passing, whose chunk goes on meanwhile. With the time they were gathered for, 200 ms (reliability.md §3.2). */
+/**
+ * Results in passing, whose chunk goes on meanwhile. With the time they were gathered for, 200 ms (docs/reliability.md
+ * §3.2).
+ */
 const PASSING_MS = 40
 const MAX_PENDING = 5000
 

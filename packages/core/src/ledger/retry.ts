@@ -1,7 +1,7 @@
 /** `firstMs` doubles with each try up to `maxMs`; `random` (0–1) spreads it by ± 25 % so that retries do not march in step. */
 export type Backoff = { firstMs: number; maxMs: number }
 
-/** Of deferred members: 10 s · 2^n ± jitter (reliability.md T52). A vendor's Retry-After is the floor. */
+/** Of deferred members: 10 s · 2^n ± jitter (docs/reliability.md T52). A vendor's Retry-After is the floor. */
 export const RETRY: Backoff = { firstMs: 10_000, maxMs: 600_000 }
 /** A deferred remainder is tried this often; then its members are `unknown` with the last reason. */
 export const MAX_TRIES = 6

@@ -1,6 +1,6 @@
 /**
- * The nouns of Fanfare (design.md §2). A new noun goes here first; the same word then stands in the URL, the code, the
- * queue and the table. Ids are decimal digits in a string and fit 2^53 − 1.
+ * The nouns of Fanfare (docs/design.md §2). A new noun goes here first; the same word then stands in the URL, the code,
+ * the queue and the table. Ids are decimal digits in a string and fit 2^53 − 1.
  */
 
 export const PLATFORMS = ['apns', 'fcm', 'xiaomi', 'huawei', 'email', 'wecom', 'online'] as const
@@ -13,7 +13,7 @@ export type ChannelLimits = {
   rate: number
   unit: 'request' | 'token'
   perMs: number
-  /** When a permit's window starts: at the vendor's answer (exact, the default) or at the send (design.md §8). */
+  /** When a permit's window starts: at the vendor's answer (exact, the default) or at the send (docs/design.md §8). */
   timedAt?: 'answer' | 'issue'
   /** How many requests may be under way at once over one process; APNs has only this. */
   maxInFlight?: number
@@ -45,5 +45,8 @@ export type Channel = {
   updatedAt: Date
 }
 
-/** What a channel needs besides its secret: package name, key id, region, host … (wire-api.md §4.3). All values public. */
+/**
+ * What a channel needs besides its secret: package name, key id, region, host … (docs/wire-api.md §4.3). All values
+ * public.
+ */
 export type ChannelSettings = Readonly<Record<string, string | number | boolean>>

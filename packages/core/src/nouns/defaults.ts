@@ -1,7 +1,10 @@
 import type { AppSettings } from './app.ts'
 import type { ChannelLimits, PlatformName } from './channel.ts'
 
-/** What a vendor account may take by default (vendors.md §0.1); `rate` 0 = no limit. Changeable per channel at run time. */
+/**
+ * What a vendor account may take by default (docs/vendors.md §0.1); `rate` 0 = no limit. Changeable per channel at run
+ * time.
+ */
 export const DEFAULT_LIMITS: Readonly<Record<PlatformName, ChannelLimits>> = {
   apns: { rate: 0, unit: 'token', perMs: 1000, maxInFlight: 1000 },
   fcm: { rate: 500, unit: 'token', perMs: 1000 },

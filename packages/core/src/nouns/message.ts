@@ -2,7 +2,7 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [key:
 
 export type JsonObject = { [key: string]: JsonValue }
 
-/** What to say: basic fields, and an object per platform that wins there (wire-api.md §2). */
+/** What to say: basic fields, and an object per platform that wins there (docs/wire-api.md §2). */
 export type Message = {
   title: string
   content: string

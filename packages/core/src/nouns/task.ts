@@ -5,7 +5,7 @@ export type Audience =
   | { kind: 'labels'; allOf: readonly string[] }
   | { kind: 'everyone' }
 
-/** The ordered ways to reach a user (design.md §2, strategies 0–4). */
+/** The ordered ways to reach a user (docs/design.md §2, strategies 0–4). */
 export type Way = 'online' | 'vendor' | 'inbox'
 
 export type Route = readonly Way[]

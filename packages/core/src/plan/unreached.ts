@@ -10,8 +10,8 @@ export type PlanPage = { chunks: NewChunk[]; cursor: string; done: boolean }
 const USERS_PER_PAGE = 1000
 
 /**
- * Members of all labels of a task that have no device: final at once, so that counts add up (design.md §6). The cursor
- * is the number of pages read and the place in the first label, `3|user-17`.
+ * Members of all labels of a task that have no device: final at once, so that counts add up (docs/design.md §6). The
+ * cursor is the number of pages read and the place in the first label, `3|user-17`.
  */
 export async function unreachedPage(
   source: { store: Pick<Store, 'devices' | 'labels'> },

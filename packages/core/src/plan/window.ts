@@ -44,7 +44,7 @@ const LEAST = 4
 const BATCHED = new Set<PlatformName>(['xiaomi', 'huawei', 'wecom'])
 
 /**
- * Keeps a small window of each channel's chunks in Redis; the rest waits in the store (reliability.md finding 12). A
+ * Keeps a small window of each channel's chunks in Redis; the rest waits in the store (docs/reliability.md §0.12). A
  * chunk that is done makes room for the next, and the room goes to the app that has the fewest under way.
  */
 export class Window {

@@ -1,4 +1,6 @@
-/** What every part writes its events to: one line, few-valued fields, no tokens, no contents (reliability.md T101). */
+/**
+ * What every part writes its events to: one line, few-valued fields, no tokens, no contents (docs/reliability.md T101).
+ */
 export interface Log {
   info(fields: object, text: string): void
   warn(fields: object, text: string): void

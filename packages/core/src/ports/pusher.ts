@@ -26,7 +26,10 @@ export type BatchMember = { id: string; token: string }
 /** What became of one member. `reply` is the vendor's raw answer, passed through by synchronous pushes. */
 export type PushResult = { id: string; reply?: unknown } & (
   | { outcome: 'sent' }
-  /** The token is dead. `since`: the vendor's time stamp of it. `gated`: may also mean a wrong project (vendors.md §0.4). */
+  /**
+   * The token is dead. `since`: the vendor's time stamp of it. `gated`: may also mean a wrong project (docs/vendors.md
+   * §0.4).
+   */
   | { outcome: 'invalid'; reason: string; since?: Date; gated?: boolean }
   | { outcome: 'rejected'; reason: string }
   /**

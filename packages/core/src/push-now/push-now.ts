@@ -10,7 +10,7 @@ import type { SyncPlace } from '../ports/sync-places.ts'
 import { chunksOfUsers, NO_BINDING, NO_USER } from '../tasks/chunks-of-users.ts'
 import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
 
-/** A synchronous push answers within this; what is not known by then is `unknown` (wire-api.md §1.4b). */
+/** A synchronous push answers within this; what is not known by then is `unknown` (docs/wire-api.md §1.4b). */
 export const SYNC_DEADLINE_MS = 8000
 
 export type NowPush = {
@@ -28,9 +28,9 @@ export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Excl
 
 /**
  * A synchronous push: task and claimed chunks are written, then the vendors are called, then the outcomes are written
- * (design.md §6). Answers one result per device. It is never sent again: a chunk whose lease passes becomes `unknown`.
- * Rejects with StoreDownError, or PushError OUTCOME_UNKNOWN, only when nothing was sent, and with another PushError where
- * no place was free.
+ * (docs/design.md §6). Answers one result per device. It is never sent again: a chunk whose lease passes becomes
+ * `unknown`. Rejects with StoreDownError, or PushError OUTCOME_UNKNOWN, only when nothing was sent, and with another
+ * PushError where no place was free.
  */
 export async function pushNow(ctx: PushNowContext, push: NowPush): Promise<NowAnswer> {
   const deadlineMs = push.deadlineMs ?? SYNC_DEADLINE_MS

@@ -55,7 +55,9 @@ export async function sendNow(run: Run, part: Part): Promise<NowResult[]> {
   }
 }
 
-/** A channel that the breaker stopped has bad credentials; one that its app stopped is just off (wire-api.md §6.3). */
+/**
+ * A channel that the breaker stopped has bad credentials; one that its app stopped is just off (docs/wire-api.md §6.3).
+ */
 const pausedReason = (pausedFor: string): string =>
   pausedFor.startsWith('credentials refused') ? 'invalid notifier' : 'notifier disabled'
 

@@ -11,7 +11,8 @@ export const NO_USER = 'appUser not exists'
 
 /**
  * The chunks of targets that are known when the task is accepted: one per channel and thousand devices, in order of the
- * targets. Users without a device share one chunk with no channel, final at once, so that counts add up (design.md §6).
+ * targets. Users without a device share one chunk with no channel, final at once, so that counts add up (docs/design.md
+ * §6).
  */
 export function chunksOfUsers(targets: readonly Target[]): NewChunk[] {
   const byChannel = new Map<string, Member[]>()

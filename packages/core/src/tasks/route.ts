@@ -1,6 +1,6 @@
 import type { Route } from '../nouns/task.ts'
 
-/** The routes by their number on the wire (design.md §2, wire-api.md §1.3). */
+/** The routes by their number on the wire (docs/design.md §2, docs/wire-api.md §1.3). */
 const ROUTES: readonly Route[] = [['vendor', 'inbox'], ['inbox'], ['vendor'], ['online', 'vendor', 'inbox'], ['online']]
 /** Vendor channels only; what a vendor refuses is dropped. */
 export const DEFAULT_STRATEGY = 2

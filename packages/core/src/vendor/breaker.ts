@@ -48,7 +48,7 @@ type State = {
 
 /**
  * Stops a channel whose credentials are refused: after five refusals in a row it is paused, with the reason at the
- * channel, and one probe a minute (over the whole fleet) finds out whether it works again (reliability.md T57).
+ * channel, and one probe a minute (over the whole fleet) finds out whether it works again (docs/reliability.md T57).
  * A channel starts with few requests at once, so that a revoked credential costs few calls however many pushes wait.
  */
 export class Breaker {

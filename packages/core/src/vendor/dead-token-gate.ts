@@ -16,7 +16,9 @@ export type DeadTokenGateOptions = {
   mostChannels?: number
 }
 
-/** More suspects than this without one success: it is the channel that is wrong, not the tokens (vendors.md §0.4). */
+/**
+ * More suspects than this without one success: it is the channel that is wrong, not the tokens (docs/vendors.md §0.4).
+ */
 const MOST_SUSPECTS = 20
 /** A success vouches for the channel's project and certificate this long. */
 const VOUCHED_MS = 60_000
@@ -34,7 +36,7 @@ type Channels = {
 /**
  * The one place where tokens are given up. A gated verdict counts only where the channel demonstrably works: after a
  * recent success, or where at most 20 were called dead since the last one. Otherwise nothing is deleted and an alert
- * is raised (vendors.md §0.4, reliability.md T58).
+ * is raised (docs/vendors.md §0.4, docs/reliability.md T58).
  */
 export class DeadTokenGate {
   readonly #channels: IdleMap<Channels>

@@ -8,9 +8,9 @@ import type { TaskStore } from './tasks.ts'
 import type { TokenStore } from './tokens.ts'
 
 /**
- * The store: the record of everything (design.md §3). One method per noun and verb, lists in and lists out, no vendor
- * names. Every list may be empty; an answer list stands in the order of the question. All instants are compared with
- * the store's own clock. A store that cannot answer rejects with StoreDownError; a caller may then try again.
+ * The store: the record of everything (docs/design.md §3). One method per noun and verb, lists in and lists out, no
+ * vendor names. Every list may be empty; an answer list stands in the order of the question. All instants are compared
+ * with the store's own clock. A store that cannot answer rejects with StoreDownError; a caller may then try again.
  */
 export interface Store {
   apps: AppStore
@@ -21,7 +21,7 @@ export interface Store {
   tasks: TaskStore
   chunks: ChunkStore
   tokens: TokenStore
-  /** Reserves `count` ids for this process and answers the first: one atomic add (design.md §11). */
+  /** Reserves `count` ids for this process and answers the first: one atomic add (docs/design.md §11). */
   takeIds(count: number): Promise<number>
   /** Takes or renews the named lease for `holder`; true where it is held now. A lease of 0 ms gives it back. */
   lease(name: string, holder: string, leaseMs: number): Promise<boolean>
