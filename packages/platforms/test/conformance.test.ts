@@ -206,7 +206,9 @@ function messageIn(body: string): object {
   return { ...message, android: { ...android, priority, ttl }, validateOnly: validate_only ?? false }
 }
 
-/** Reaches the simulator whatever host is asked for: firebase-admin's host cannot be configured (vendors.md §2b). */
+/**
+ * Reaches the simulator whatever host is asked for: firebase-admin's host cannot be configured (docs/vendors.md §2b).
+ */
 function agentTo(url: string, ca: string): Agent {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true })

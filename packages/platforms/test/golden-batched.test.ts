@@ -16,7 +16,7 @@ import { wecomBody } from '../src/vendors/wecom/payload.ts'
 import { goldenFiles } from './golden.ts'
 
 const HARMONY = [HARMONY_NOTIFICATION, HARMONY_BADGE, HARMONY_CLICK, HARMONY_OPTIONS]
-/** Second names of fields, and one that wire-api.md does not name. */
+/** Second names of fields, and one that docs/wire-api.md does not name. */
 const ALIASES = new Set(['fastAppTarget', 'ttl'])
 const CONTEXT = { taskId: '42', ttlMs: 3600_000 }
 const join = ({ before, after }: { before: string; after: string }, targets: string): unknown =>

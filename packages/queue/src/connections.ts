@@ -5,7 +5,7 @@ import { PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS } from './jobs.ts'
 export const QUEUES: readonly string[] = [...QUEUE_PLATFORMS, PLAN_QUEUE]
 const LOOK_AGAIN_MS = 500
 
-/** Rejects after `ms`; the command may still run later, so its outcome is unknown (reliability.md finding 7). */
+/** Rejects after `ms`; the command may still run later, so its outcome is unknown (docs/reliability.md §0.7). */
 export const answered = <T>(ms: number, what: string, work: Promise<T>): Promise<T> =>
   within(ms, work, () => {
     throw new QueueDownError(`${what}: Redis did not answer within ${ms} ms`)

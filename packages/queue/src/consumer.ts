@@ -119,7 +119,7 @@ class DeliverConsumer implements Consumer {
     this.stopTaking()
     const until = performance.now() + deadlineMs
     const drained = await endsWithin(deadlineMs, this.#drained())
-    // Worker.close() never returns while Redis does not answer (reliability.md finding 11).
+    // Worker.close() never returns while Redis does not answer (docs/reliability.md §0.11).
     const closed = await endsWithin(Math.max(100, until - performance.now()), this.#worker.close(!drained))
     disconnect(this.#redis)
     return drained && closed
@@ -173,7 +173,7 @@ class DeliverConsumer implements Consumer {
   }
 }
 
-/** Settings of reliability.md §6. No limiter here: one account's limit must not stop the others. */
+/** Settings of docs/reliability.md §6. No limiter here: one account's limit must not stop the others. */
 export function workerOptions(
   connection: Connection,
   options: Pick<ConsumerOptions, 'platform' | 'holder' | 'concurrency' | 'lockMs' | 'stalledMs'> | { name: string },
@@ -188,7 +188,7 @@ export function workerOptions(
     // The version must be known: without it BullMQ rounds every delay up to whole seconds.
     lockDuration: lockMs ?? 10_000,
     stalledInterval: stalledMs ?? 5000,
-    // The ledger counts crashes; BullMQ's own limit would fail a job for good at the second (finding 2).
+    // The ledger counts crashes; BullMQ's own limit would fail a job for good at the second (docs/reliability.md §0.2).
     maxStalledCount: 1_000_000,
     drainDelay: 5,
     runRetryDelay: 500,

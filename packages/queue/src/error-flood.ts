@@ -2,7 +2,7 @@ import type { Log } from '@fanfare/core'
 import type { Job, Worker } from 'bullmq'
 
 const WINDOW_MS = 1000
-/** A worker whose Redis refuses writes fails thousands of times a second (reliability.md finding 3). */
+/** A worker whose Redis refuses writes fails thousands of times a second (docs/reliability.md §0.3). */
 const FLOOD = 10
 const PAUSE_MS = 1000
 

@@ -3,7 +3,7 @@ import type { JobsOptions, QueueOptions } from 'bullmq'
 
 /**
  * The catalogue of jobs. One queue per platform, named after it; its keys share one hash tag, so that they stay in one
- * slot of a Redis Cluster. A job carries ids only (design.md §7).
+ * slot of a Redis Cluster. A job carries ids only (docs/design.md §7).
  */
 
 /** Version of `DeliverData`; a worker that meets another one leaves the job to a newer or older worker. */

@@ -1,6 +1,6 @@
 import type { Log } from '@fanfare/core'
 
-/** From this share of its memory on nothing more is planned or promoted into Redis (reliability.md T16). */
+/** From this share of its memory on nothing more is planned or promoted into Redis (docs/reliability.md T16). */
 const HIGH = 0.7
 /** From this share on no asynchronous push is accepted. */
 const FULL = 0.85

@@ -5,9 +5,11 @@ import { answered, probe, QUEUES } from './connections.ts'
 import { Crowd } from './crowd.ts'
 import { deliverJob, jobKeyOf, PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
 
-/** Batches of 20–200 with a few in flight are the fastest (limits.md §1a). */
+/** Batches of 20–200 with a few in flight are the fastest (docs/limits.md §1a). */
 const BULK = { maxItems: 200, inFlight: 4 }
-/** Also holds where Redis is down from the start, when BullMQ itself would wait for ever (toolchain.md §2). */
+/**
+ * Also holds where Redis is down from the start, when BullMQ itself would wait for ever (docs/reliability.md §0.11).
+ */
 const ADD_TIMEOUT_MS = 2000
 /** How often the length of a queue is looked at while jobs are added. */
 const LOOK_MS = 20
@@ -22,7 +24,7 @@ export type JobQueues = Jobs & {
   memoryUse(otherwiseBytes?: number): Promise<number>
   /**
    * Rejects with a PolicyError, a sentence for the operator, where Redis would throw jobs away by itself
-   * (reliability.md T17); with another error where Redis does not answer or refuses this user.
+   * (docs/reliability.md T17); with another error where Redis does not answer or refuses this user.
    */
   checkPolicy(): Promise<void>
 }
@@ -133,7 +135,8 @@ class Producer implements JobQueues {
   }
 
   async close(): Promise<void> {
-    // close() of a queue rejects where its connection is gone (toolchain.md §2); there is nothing left to save.
+    // close() of a queue rejects where its connection is gone (docs/reliability.md §0.11); there is nothing left to
+    // save.
     const closing = [...this.#queues.values()].map((queue) => queue.close().catch(() => undefined))
     await answered(ADD_TIMEOUT_MS, 'close', Promise.all(closing)).catch(() => undefined)
     disconnect(this.#redis)

@@ -6,7 +6,10 @@ const STUCK_AFTER_MS = 60_000
 
 export type WatchdogHooks = { busy: () => boolean; onStuck: () => void }
 
-/** Notices a consumer that has silently stopped taking jobs, as BullMQ once did after outages (finding 1). */
+/**
+ * Notices a consumer that has silently stopped taking jobs, as BullMQ once did after outages (docs/reliability.md
+ * §0.1).
+ */
 export class Watchdog {
   #lastAlive = Date.now()
   readonly #timer: NodeJS.Timeout

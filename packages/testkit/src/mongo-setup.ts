@@ -20,8 +20,8 @@ const run = promisify(execFile)
 let setUp: Promise<MongoSource> | undefined
 
 /**
- * Says where tests find their MongoDB (design.md §13), and installs SecantusDB into `.cache/mongo/` where there is no
- * other. Safe to be called by many processes at once: one installs, the others wait.
+ * Says where tests find their MongoDB (docs/design.md §13), and installs SecantusDB into `.cache/mongo/` where there is
+ * no other. Safe to be called by many processes at once: one installs, the others wait.
  */
 export function ensureMongo(): Promise<MongoSource> {
   setUp ??= findMongo()

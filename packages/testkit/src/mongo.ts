@@ -30,8 +30,8 @@ const SLOW = '?socketTimeoutMS=60000&waitQueueTimeoutMS=60000'
 
 /**
  * Starts a MongoDB server on a free port of 127.0.0.1, as the primary of a replica set of one unless `standalone`.
- * Looks in the order of design.md §13; where there is none it says so on stderr and answers undefined, or rejects where
- * FANFARE_REQUIRE names `mongo`.
+ * Looks in the order of docs/design.md §13; where there is none it says so on stderr and answers undefined, or rejects
+ * where FANFARE_REQUIRE names `mongo`.
  */
 export async function startMongo(options: MongoOptions = {}): Promise<MongoService | undefined> {
   const source = await ensureMongo()

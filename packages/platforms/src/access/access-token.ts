@@ -17,7 +17,7 @@ export type TokenProviderOptions = {
   proof?: string | undefined
   /** Gets a new token from the vendor, or signs one. ChannelError, BusyError and HttpError pass through to `get`. */
   fetch(): Promise<FreshToken>
-  /** Renewed this long before it expires (vendors.md §12). */
+  /** Renewed this long before it expires (docs/vendors.md §12). */
   earlyMs: number
   /** Up to this much more, at random per process, so that a fleet does not come to renew in one instant. */
   jitterMs?: number

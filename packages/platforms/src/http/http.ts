@@ -6,7 +6,7 @@ import { createSecureContext, rootCertificates } from 'node:tls'
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios'
 import type { Verdict } from '../pushing/verdict.ts'
 
-/** Of one request, from the call to the last byte of the answer (reliability.md T55). */
+/** Of one request, from the call to the last byte of the answer (docs/reliability.md T55). */
 export const HTTP_DEADLINE_MS = 15_000
 /** No answer of a vendor is longer; what exceeds it is cut off and the outcome is unknown. */
 export const HTTP_ANSWER_BYTES = 64 * 1024

@@ -3,7 +3,7 @@ const HTTP_DATE = /^[A-Z][a-z]{2}/
 
 /**
  * Milliseconds of a Retry-After header, seconds or an HTTP date (RFC 9110 §10.2.3), capped at 15 min. Up to 20 % is
- * added so that a fleet does not come back in one instant; absent or unreadable = undefined (vendors.md §12).
+ * added so that a fleet does not come back in one instant; absent or unreadable = undefined (docs/vendors.md §12).
  */
 export function retryAfterMs(
   header: string | readonly string[] | number | undefined,

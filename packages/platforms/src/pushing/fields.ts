@@ -34,7 +34,7 @@ export function textsOf(object: JsonObject | undefined): Record<string, string> 
   return Object.fromEntries(given.map(([name, value]) => [name, textOf(value)]))
 }
 
-/** A number, also one written as text (wire-api.md §7.14); undefined where it is none. */
+/** A number, also one written as text (docs/wire-api.md §7.14); undefined where it is none. */
 export function numberOf(value: JsonValue | undefined): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
   if (typeof value !== 'string' || !/^-?\d+(\.\d+)?$/.test(value.trim())) return undefined
@@ -52,7 +52,7 @@ export function defined(object: Record<string, JsonValue | undefined>): JsonObje
   return Object.fromEntries(given)
 }
 
-/** What apps read to report arrivals and clicks (wire-api.md §2.13). */
+/** What apps read to report arrivals and clicks (docs/wire-api.md §2.13). */
 export const ePushOf = (provider: string, taskId: string): JsonObject => ({ provider, report: { task_id: taskId } })
 
 /** A message that must not be sent; the reason names the field. */

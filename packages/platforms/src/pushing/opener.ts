@@ -7,12 +7,12 @@ import type { Http2Pool } from '../http/http2/pool.ts'
 import type { MailTimes } from '../vendors/email/times.ts'
 
 /**
- * What every pusher is opened with. Endpoints come from the operator's configuration only (design.md §9); the one that a
- * tenant names, its mail server, is connected to through the guard.
+ * What every pusher is opened with. Endpoints come from the operator's configuration only (docs/design.md §9); the one
+ * that a tenant names, its mail server, is connected to through the guard.
  */
 export type OpenContext = {
   channel: Channel
-  /** The opened secret part: key, password or service account (wire-api.md §4.3). Never logged. */
+  /** The opened secret part: key, password or service account (docs/wire-api.md §4.3). Never logged. */
   credential: string
   /** One base URL in place of every vendor's host: the simulator. Use `at(vendorUrl, url)`. */
   vendorUrl?: string | undefined

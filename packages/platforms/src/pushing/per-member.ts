@@ -14,7 +14,7 @@ export type EachPush = {
   client: Http2Client
   /** Absent: the connection itself is the credential (APNs certificates). */
   tokens?: TokenProvider | undefined
-  /** What is no token never reaches a header, a path or a body (reliability.md finding 13). */
+  /** What is no token never reaches a header, a path or a body (docs/reliability.md §0.13). */
   isToken(token: string): boolean
   /** The headers all members share. */
   headers(accessToken: string): OutgoingHttpHeaders

@@ -1,7 +1,7 @@
 import { type BatchMember, BusyError, ChannelError, type PlatformName, type PushResult } from '@fanfare/core'
 
 /**
- * One classification over all vendors (vendors.md §0). Every answer of a vendor is one of these:
+ * One classification over all vendors (docs/vendors.md §0). Every answer of a vendor is one of these:
  *
  * | class | is | for the member | for the channel |
  * |---|---|---|---|
@@ -63,7 +63,7 @@ export type Verdict = {
 /** Verdict tables by platform; each vendor's folder adds its own (registry.ts). */
 export type Verdicts = Readonly<Partial<Record<PlatformName, VerdictTable>>>
 
-/** What stands in every table's place when none of its rows fits (vendors.md §0). */
+/** What stands in every table's place when none of its rows fits (docs/vendors.md §0). */
 export const DEFAULT_ROWS: readonly VerdictRow[] = [
   {
     when: 'connection refused, not resolved, TLS failure',

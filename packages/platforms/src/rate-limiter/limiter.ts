@@ -45,8 +45,9 @@ const NOBODY: Account = {
 }
 
 /**
- * The fleet-wide limiter of vendor accounts over one Redis (design.md §8); the rules are in script.ts. Asks of one tick
- * share a round trip, answers are reported in batches with their age. A channel without a limit costs no call at all.
+ * The fleet-wide limiter of vendor accounts over one Redis (docs/design.md §8); the rules are in script.ts. Asks of one
+ * tick share a round trip, answers are reported in batches with their age. A channel without a limit costs no call at
+ * all.
  */
 export function openLimiter(redis: string | Connection, options: LimiterOptions = {}): Limiter {
   return new RedisLimiter(redis, options)

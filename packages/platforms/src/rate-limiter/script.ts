@@ -1,6 +1,6 @@
 /**
- * The limiter's only script (design.md §8). One call settles what came free, books answers, and serves a list of asks
- * for one account, with the time of Redis as its only clock.
+ * The limiter's only script (docs/design.md §8). One call settles what came free, books answers, and serves a list of
+ * asks for one account, with the time of Redis as its only clock.
  *
  * KEYS: epoch · state (hash) · cooling (zset: instant → instant, units in the state's `c` fields) · leases (zset: expiry
  * → id, units in `l` fields) · singles that wait (zset: slot + grace → id:units) · slots promised to bulk (zset) · the

@@ -2,10 +2,10 @@ import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomByt
 import { SealError } from '@fanfare/core'
 
 /**
- * Envelope encryption of credentials (reliability.md §4.2). Each sealing makes a random 256-bit data key (DEK); the
- * credential is encrypted with it and it is wrapped with the key-encryption key (KEK) named `kid`. Both are AES-256-GCM
- * with random 96-bit nonces and bound to app, channel and KEK by their additional data, so a record moved to another
- * row does not open.
+ * Envelope encryption of credentials (docs/reliability.md §4.2). Each sealing makes a random 256-bit data key (DEK);
+ * the credential is encrypted with it and it is wrapped with the key-encryption key (KEK) named `kid`. Both are
+ * AES-256-GCM with random 96-bit nonces and bound to app, channel and KEK by their additional data, so a record moved
+ * to another row does not open.
  */
 export type Sealed = {
   v: 1

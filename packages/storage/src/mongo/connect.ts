@@ -6,7 +6,7 @@ import { type Models, modelsOf } from './schemas.ts'
 /** What every part of this store works on. */
 export type Db = Models & { connection: Connection; clock: Clock }
 
-/** Defaults that a parameter of the same name in STORE_URL replaces (reliability.md §6). */
+/** Defaults that a parameter of the same name in STORE_URL replaces (docs/reliability.md §6). */
 const DEFAULTS: ConnectOptions = {
   serverSelectionTimeoutMS: 3000,
   connectTimeoutMS: 3000,

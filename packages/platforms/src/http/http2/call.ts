@@ -1,11 +1,11 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 
-/** An answer longer than this is cut off; its outcome is unknown (reliability.md T55). */
+/** An answer longer than this is cut off; its outcome is unknown (docs/reliability.md T55). */
 export const ANSWER_BYTES = 64 * 1024
 
 /**
  * One request of a source, and later its answer. Plain fields and no closures: a worker makes ten thousand of them per
- * second (limits.md §3).
+ * second (docs/limits.md §3).
  */
 export class Call {
   readonly source: Source

@@ -6,7 +6,7 @@ export type ClientOptions = {
   /** `https://host:port`; `http:` speaks HTTP/2 in plain text (simulators only). */
   origin: string
   tls: ConnectionOptions
-  /** Of one session, at most; default 500 (limits.md §3: more adds no throughput). */
+  /** Of one session, at most; default 500 (docs/limits.md §3: more adds no throughput). */
   maxStreams?: number
   /** Sessions at most, opened one by one while the peer's SETTINGS allow fewer than `maxStreams` and work waits. */
   maxSessions?: number

@@ -16,7 +16,7 @@ export type ClientLease = { client: Http2Client; release(): Promise<void> }
 
 /**
  * The HTTP/2 connections of a process, one client per origin and `clientKey`. Kept over pushes: firebase-admin opens a
- * session per call, `apn` has no cap on what is in flight (vendors.md §1b, §2b).
+ * session per call, `apn` has no cap on what is in flight (docs/vendors.md §1b, §2b).
  */
 export class Http2Pool {
   readonly #options: PoolOptions

@@ -13,7 +13,7 @@ const secondsOf = (value: JsonValue): JsonValue | undefined => {
   return number === undefined ? undefined : Math.round(number > 1e11 ? number / 1000 : number)
 }
 
-/** `apns` → properties of `apn`'s Notification, which gives them their names in `aps` (wire-api.md §2.3). */
+/** `apns` → properties of `apn`'s Notification, which gives them their names in `aps` (docs/wire-api.md §2.3). */
 export const FIELDS: readonly Field[] = [
   ['badge', 'badge', numberOf],
   ['sound', 'sound'],

@@ -7,7 +7,7 @@ const NAMED = /^([^<>\r\n]{0,200})<([^<>\s]{1,254})>$/
 
 /**
  * One addr-spec of RFC 5321 in ASCII: no display name, no list, no comment, no quoted part, no line break. Mailers read
- * more than one recipient out of looser texts (reliability.md finding 14). The pattern matches in linear time: an atom
+ * more than one recipient out of looser texts (docs/reliability.md §0.14). The pattern matches in linear time: an atom
  * holds no dot, a label no dot.
  */
 export function isAddress(text: string): boolean {

@@ -11,8 +11,8 @@ const MAX_SUBJECT = 255
 const MAX_PART_BYTES = 1024 * 1024
 
 /**
- * `email{subject, text, html}` over title and content (wire-api.md §4.3). A text part always stands beside the HTML.
- * Throws UnfitMessage where a part is too long.
+ * `email{subject, text, html}` over title and content (docs/wire-api.md §4.3). A text part always stands beside the
+ * HTML. Throws UnfitMessage where a part is too long.
  */
 export function letterOf(message: Message, from: Mailbox): Letter {
   const given = message.email ?? {}
@@ -33,7 +33,7 @@ export function letterOf(message: Message, from: Mailbox): Letter {
 
 /**
  * One mail for one recipient. The envelope is given, so nothing in a header can add a recipient; the Message-ID is the
- * delivery's in every try, by which many stores hide a repetition (reliability.md §3.1).
+ * delivery's in every try, by which many stores hide a repetition (docs/reliability.md §3.1).
  */
 export function mailFor(delivery: { id: string; address: string }, letter: Letter, from: Mailbox): SendMailOptions {
   const { id, address } = delivery

@@ -17,7 +17,7 @@ const textsOfValue = (value: JsonValue): JsonValue | undefined => {
 
 const argsOf = (value: JsonValue): JsonValue | undefined => (Array.isArray(value) ? value.map(textOf) : undefined)
 
-/** `fcmV1.androidConfig` → `message.android` (wire-api.md §2.4). */
+/** `fcmV1.androidConfig` → `message.android` (docs/wire-api.md §2.4). */
 export const ANDROID: readonly Field[] = [
   ['collapseKey', 'collapse_key'],
   ['priority', 'priority', priorityOf],

@@ -32,7 +32,7 @@ type Parts = Partial<Record<Part, JsonObject>>
 
 /**
  * The FCM v1 message without its target. `fcmV1` wins over the legacy object `fcm`, which is translated; both win over
- * the basic fields (wire-api.md §2.4). A `condition` has no meaning for a push to a device and is left out.
+ * the basic fields (docs/wire-api.md §2.4). A `condition` has no meaning for a push to a device and is left out.
  * Throws UnfitMessage where FCM would refuse it: reserved data keys, more than 4,096 bytes.
  */
 export function fcmRequest(message: Message, context: FcmContext): { message: JsonObject; validateOnly: boolean } {
@@ -97,7 +97,9 @@ function notificationOf(message: Message, given: JsonObject | undefined): JsonOb
   })
 }
 
-/** Values are text; `EPush` is the report key (wire-api.md §2.13), which also identifies a repeated data message. */
+/**
+ * Values are text; `EPush` is the report key (docs/wire-api.md §2.13), which also identifies a repeated data message.
+ */
 function dataOf(message: Message, data: JsonObject | undefined, { taskId }: FcmContext): JsonObject {
   const url = firstText(objectOf(message.config?.['clickAction'])?.['url'])
   return {

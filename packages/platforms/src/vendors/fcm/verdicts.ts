@@ -4,7 +4,10 @@ import type { Call } from '../../http/http2/call.ts'
 import { retryAfterMs } from '../../http/retry-after.ts'
 import { classOfStatus, rowsByCode, type Verdict, type VerdictTable, verdictOf } from '../../pushing/verdict.ts'
 
-/** Error bodies are read by us: firebase-admin gives one code to answers that mean different things (vendors.md §2). */
+/**
+ * Error bodies are read by us: firebase-admin gives one code to answers that mean different things (docs/vendors.md
+ * §2).
+ */
 export const FCM_VERDICTS: VerdictTable = {
   link: 'https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode',
   rows: [

@@ -37,7 +37,7 @@ export const NOTIFICATION: readonly Field[] = [
   ['image', 'image'],
 ]
 
-/** `huawei.message.android` besides its notification (wire-api.md §2.9). */
+/** `huawei.message.android` besides its notification (docs/wire-api.md §2.9). */
 export const ANDROID: readonly Field[] = [
   ['collapseKey', 'collapse_key', numberOf],
   ['urgency', 'urgency'],
@@ -119,7 +119,7 @@ export const ANDROID_NOTIFICATION: readonly Field[] = [
   ['buttons', 'buttons', listOf(BUTTON)],
 ]
 
-/** `harmonyOS` → `payload.notification` (wire-api.md §2.11). */
+/** `harmonyOS` → `payload.notification` (docs/wire-api.md §2.11). */
 export const HARMONY_NOTIFICATION: readonly Field[] = [
   ['category', 'category'],
   ['title', 'title'],

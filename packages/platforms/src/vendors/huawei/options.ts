@@ -13,7 +13,7 @@ export type HuaweiOptions = {
   /** The app (client) id in the path of v1, the project id in the path of v3. */
   id: string
   credential: { secret: string } | HuaweiAccount
-  /** What messages of this channel have unless they say otherwise (wire-api.md §4.3). */
+  /** What messages of this channel have unless they say otherwise (docs/wire-api.md §4.3). */
   category: string | undefined
   action: string | undefined
   activityClass: string | undefined

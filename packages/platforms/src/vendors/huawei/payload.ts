@@ -114,7 +114,7 @@ function androidOf(message: Message, android: JsonObject | undefined, context: A
   }
 }
 
-/** The tag is the task: a repeated send replaces the notification of the first (reliability.md §3.1). */
+/** The tag is the task: a repeated send replaces the notification of the first (docs/reliability.md §3.1). */
 function androidNotification(message: Message, given: JsonObject | undefined, context: AndroidContext): JsonObject {
   checkNotification(given)
   return {

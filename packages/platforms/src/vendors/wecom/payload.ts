@@ -15,9 +15,9 @@ type Build = (message: Message, given: JsonObject) => JsonObject
 const KINDS: Readonly<Record<string, Build>> = { text: textOf, markdown: textOf, textcard: cardOf }
 
 /**
- * The body of `message/send` (wire-api.md §4.3: `wecom{msgType, content, title, description, url}`). The same message,
- * task and users give the same bytes: that is what the duplicate check compares. `fanfare_task` keeps two tasks with
- * the same text apart. Throws UnfitMessage where a text is too long.
+ * The body of `message/send` (docs/wire-api.md §4.3: `wecom{msgType, content, title, description, url}`). The same
+ * message, task and users give the same bytes: that is what the duplicate check compares. `fanfare_task` keeps two
+ * tasks with the same text apart. Throws UnfitMessage where a text is too long.
  */
 export function wecomBody(message: Message, { agentId, taskId }: { agentId: number; taskId: string }): WecomBody {
   const given = message.wecom ?? {}

@@ -33,7 +33,7 @@ const MAX_TTL_MS = 10 * 86_400_000
 const listOf = (value: JsonValue): string => (Array.isArray(value) ? value.map(textOf).join(',') : textOf(value))
 const booleanOf = (value: JsonValue): string => (typeof value === 'boolean' ? (value ? '1' : '0') : textOf(value))
 
-/** `xiaomi` → form fields (wire-api.md §2.5); `extra.*` is where MiPush takes its options. */
+/** `xiaomi` → form fields (docs/wire-api.md §2.5); `extra.*` is where MiPush takes its options. */
 const FIELDS: readonly Field[] = [
   ['restrictedPackageNames', 'restricted_package_name', listOf],
   ['restrictedPackageName', 'restricted_package_name', listOf],
@@ -112,7 +112,7 @@ function clickOf({ config }: Message): Record<string, string> {
   return { 'extra.notify_effect': '1' }
 }
 
-/** A payload that is a JSON object (or none) gets the report key `EPush` (wire-api.md §2.13); other text stays. */
+/** A payload that is a JSON object (or none) gets the report key `EPush` (docs/wire-api.md §2.13); other text stays. */
 function payloadOf(message: Message, given: JsonObject, { taskId }: XiaomiContext): string {
   const EPush = ePushOf('XIAOMIPUSH', taskId)
   const payload = given['payload']

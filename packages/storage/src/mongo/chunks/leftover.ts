@@ -5,7 +5,7 @@ import { isOpen } from '../tasks/rows.ts'
 import { type Ending, end, find, isBeingSent } from './end.ts'
 import { parkedChannels, waitingPairs } from './window.ts'
 
-/** What members of a removed channel are told, as in a synchronous push (wire-api.md §1.4). */
+/** What members of a removed channel are told, as in a synchronous push (docs/wire-api.md §1.4). */
 const NO_NOTIFIER: Ending = { outcome: 'rejected', reason: 'no notifier exist', state: 'done' }
 const CANCELLED: Ending = { outcome: 'cancelled', state: 'done' }
 const FIELDS = { taskId: 1, channelId: 1, state: 1, leaseUntil: 1 } as const

@@ -3,7 +3,7 @@ import { end, OPEN_COLUMNS } from './end.ts'
 import { DONE } from './rows.ts'
 import { NEXT_CHANNEL, NEXT_TASK, next } from './window.ts'
 
-/** What members of a removed channel are told, as in a synchronous push (wire-api.md §1.4). */
+/** What members of a removed channel are told, as in a synchronous push (docs/wire-api.md §1.4). */
 export const NO_NOTIFIER = 'no notifier exist'
 
 const CHANNEL = 'select 1 from channels where id = ?'
