@@ -32,7 +32,7 @@ export type ApiConfig = SocketLimits & {
   logLevel: string
   /** IANA name of the zone in which `startDate` is read. */
   zone: string
-  /** What a Han character counts in title and content limits (wire-api.md §7.15). */
+  /** What a Han character counts in title and content limits (docs/wire-api.md §7.15). */
   hanWidth: 1 | 2
   /** From a task's start to its expiry. */
   taskTtlMs: number

@@ -55,7 +55,7 @@ export type Parts = {
 
 export type AskedUser = { appId: string; userId: string }
 
-/** Store calls that concurrent requests share: those of one tick are one round trip (limits.md §2). */
+/** Store calls that concurrent requests share: those of one tick are one round trip (docs/limits.md §2). */
 export type Shared = {
   devicesOf: Batcher<readonly AskedUser[], Device[][]>
   exist: Batcher<readonly AskedUser[], boolean[]>

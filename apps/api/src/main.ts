@@ -1,6 +1,6 @@
 import { readConfig } from './config.ts'
 
-/** A stop that takes longer than this is cut short (reliability.md §6). */
+/** A stop that takes longer than this is cut short (docs/reliability.md §6). */
 const EXIT_MS = 20_000
 
 async function main(): Promise<void> {

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { SharedSyncPlaces } from '../src/limits/sync-places.ts'
 import { bindUsers, message, type Reply, type TestApi, type TestApp, testApi, until, xiaomi } from './test-api.ts'
 
-/** As in the audit that found it. */
+/** More than twice what a channel may have of the places. */
 const FLOOD = 220
 /** All requests of an API process, of which six in ten may be synchronous pushes at a vendor. */
 const A_THIRD = 100

@@ -1,7 +1,7 @@
 import { readConfig } from './config.ts'
 import { WorkerService } from './service.ts'
 
-/** Whatever happens, the process is gone this long after a stop was asked for (reliability.md finding 11). */
+/** Whatever happens, the process is gone this long after a stop was asked for (docs/reliability.md §0.11). */
 const EXIT_MS = 21_000
 
 async function main(): Promise<void> {

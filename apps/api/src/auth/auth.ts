@@ -11,12 +11,12 @@ import { APP_DISABLED, type App, type Log, PushError, type Store } from '@fanfar
 import jwt from 'jsonwebtoken'
 
 export const DEFAULT_TTL_SECONDS = 7 * 24 * 3600
-/** The SDK parses `expires_in` as a Java int (wire-api.md §5.1); a token without an end answers this. */
+/** The SDK parses `expires_in` as a Java int (docs/wire-api.md §5.1); a token without an end answers this. */
 export const MAX_TTL_SECONDS = 2_147_483_647
 const ISSUER = 'fanfare'
 const MAX_CACHED = 10_000
 const MAX_TOKEN_LENGTH = 2048
-/** Revocations are effective within 5 s (design.md §11). */
+/** Revocations are effective within 5 s (docs/design.md §11). */
 const REVOCATIONS_EVERY_MS = 1500
 /** Asked again for this long before the newest known one, for writes that were under way then. */
 const OVERLAP_MS = 10_000
@@ -28,7 +28,7 @@ export type Claims = { appId: string; audience: string; jti: string; issuedAt: n
 
 /** A key for one purpose, derived from the master key (RFC 5869), so that the master key itself signs nothing. */
 export function derivedKey(masterKey: Buffer, purpose: string): KeyObject {
-  // createSecretKey once: jsonwebtoken with a string secret costs 40 times more (limits.md §2).
+  // createSecretKey once: jsonwebtoken with a string secret costs 40 times more (docs/limits.md §2).
   return createSecretKey(Buffer.from(hkdfSync('sha256', masterKey, '', `fanfare ${purpose}`, 32)))
 }
 
@@ -77,7 +77,7 @@ export class Tokens {
     })
   }
 
-  /** The claims of a token of this server that is neither expired nor revoked; else a 401 of wire-api.md §5.4. */
+  /** The claims of a token of this server that is neither expired nor revoked; else a 401 of docs/wire-api.md §5.4. */
   verify(token: string): Claims {
     const known = this.#verified.get(token)
     const claims = known ?? this.#keep(token, this.#check(token))
@@ -174,7 +174,7 @@ export function bearerOf(header: string | undefined): string {
   return header.slice(7).trim()
 }
 
-/** The one place where the app of a token is compared with the app of the URL (reliability.md T99). */
+/** The one place where the app of a token is compared with the app of the URL (docs/reliability.md T99). */
 export function requireApp(claims: Claims, app: App): void {
   if (claims.appId !== app.id || claims.audience !== audienceOf(app)) throw new PushError('TOKEN_CORRUPT')
   if (app.tokensFrom !== undefined && claims.issuedAt < app.tokensFrom) throw new PushError('TOKEN_REVOKED')
@@ -202,6 +202,9 @@ export const secretHash = (secret: string): string => sha256(secret).toString('h
 export const isSecretOf = (app: App, secret: string): boolean =>
   timingSafeEqual(sha256(secretHash(secret)), sha256(app.clientSecretHash))
 
-/** What an Idempotency-Key was used for; keyed, so that short bodies cannot be guessed from it (reliability.md §3.3). */
+/**
+ * What an Idempotency-Key was used for; keyed, so that short bodies cannot be guessed from it (docs/reliability.md
+ * §3.3).
+ */
 export const fingerprintOf = (key: KeyObject, text: string): string =>
   createHmac('sha256', key).update(text).digest('hex')

@@ -4,7 +4,7 @@ import { PushError } from '@fanfare/core'
 import { RequestAborted } from './errors.ts'
 import type { BodyKind } from './route.ts'
 
-/** A constant on purpose: an invalid configured limit must not switch the limit off (reliability.md T91). */
+/** A constant on purpose: an invalid configured limit must not switch the limit off (docs/reliability.md T91). */
 const LIMIT_BYTES = 256 * 1024
 /** Of who has not proven anything less is kept: credentials are short. */
 export const GUEST_LIMIT_BYTES = 16 * 1024
@@ -16,7 +16,7 @@ const MAX_KEYS = 2000
 
 export type Body = { raw: string; body: unknown }
 
-/** Reads and parses a body within the limits of reliability.md T91–T93, T96, T104. An empty one is undefined. */
+/** Reads and parses a body within the limits of docs/reliability.md T91–T93, T96, T104. An empty one is undefined. */
 export async function readBody(req: IncomingMessage, kind: BodyKind, limitBytes = LIMIT_BYTES): Promise<Body> {
   checkHeaders(req, kind)
   const raw = await readText(req, limitBytes)

@@ -11,7 +11,7 @@ const ASYNC =
 
 /**
  * The two routes that carry nearly all requests are found before Express, whose own work is a third of such a request
- * (limits.md §2, docs/http-api.md). They run the same code either way, and Express has them too.
+ * (docs/limits.md §2, docs/http-api.md). They run the same code either way, and Express has them too.
  */
 export function hotRoute(req: IncomingMessage): { route: Route; asked: Asked } | undefined {
   const { method, url } = req

@@ -1,25 +1,25 @@
 import type { Answer, Call } from './route.ts'
 
-/** The envelope of push and label routes: `timestamp`, `data`, `duration` and nothing else (wire-api.md §1). */
+/** The envelope of push and label routes: `timestamp`, `data`, `duration` and nothing else (docs/wire-api.md §1). */
 export function data(call: Call, value: unknown, more: { cursor?: string } = {}): Answer {
   const now = Date.now()
   return { body: JSON.stringify({ timestamp: now, ...more, data: value, duration: now - call.startedAt }) }
 }
 
-/** A send's answer: the task's id is in a header too (design.md §6). */
+/** A send's answer: the task's id is in a header too (docs/design.md §6). */
 export function sent(call: Call, taskId: string, value: unknown): Answer {
   return { ...data(call, value), headers: taskHeader(taskId) }
 }
 export const taskHeader = (taskId: string): Record<string, string> => ({ 'Fanfare-Task-Id': taskId })
 
-/** The envelope of bindings (wire-api.md §4.1). */
+/** The envelope of bindings (docs/wire-api.md §4.1). */
 export function entities(call: Call, list: readonly unknown[]): Answer {
   const now = Date.now()
   const action = call.method.toLowerCase()
   return { body: JSON.stringify({ timestamp: now, entities: list, action, duration: now - call.startedAt }) }
 }
 
-/** The envelope of notifiers (wire-api.md §4.3). */
+/** The envelope of notifiers (docs/wire-api.md §4.3). */
 export function notifierEntities(call: Call, list: readonly unknown[]): Answer {
   const now = Date.now()
   const body = {
@@ -34,5 +34,5 @@ export function notifierEntities(call: Call, list: readonly unknown[]): Answer {
   return { body: JSON.stringify(body) }
 }
 
-/** A task id as it stands in a body: a bare number; ids fit 2^53 − 1 (design.md §11). */
+/** A task id as it stands in a body: a bare number; ids fit 2^53 − 1 (docs/design.md §11). */
 export const bare = (taskId: string): number => Number(taskId)

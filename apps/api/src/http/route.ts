@@ -24,7 +24,10 @@ export type TenantCall = Call & { app: App }
 export type Answer = { status?: number; body: string; type?: string; headers?: Readonly<Record<string, string>> }
 
 type Common = { method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; path: string }
-/** `json`: application/json or no type at all, else 415. `any`: parsed as JSON whatever the type (wire-api.md §5.1). */
+/**
+ * `json`: application/json or no type at all, else 415. `any`: parsed as JSON whatever the type (docs/wire-api.md
+ * §5.1).
+ */
 export type BodyKind = 'none' | 'json' | 'any'
 
 /** `tenant`: below /{org}/{app} with an app token. */

@@ -39,7 +39,10 @@ export function closeApp(app: Express): void {
 /** A peer that was cut off gets so long to take its answer. */
 const GRACE_MS = 1000
 
-/** A server with the time limits of reliability.md §6; what cannot be parsed as HTTP is answered in the envelope too. */
+/**
+ * A server with the time limits of docs/reliability.md §6; what cannot be parsed as HTTP is answered in the envelope
+ * too.
+ */
 export function createHttpServer(app: Express, ctx: ApiContext): Server {
   const { requestTimeoutMs } = ctx.config
   const options = {

@@ -19,7 +19,7 @@ const MINUTE_MS = 60_000
 /** So many requests may come at once before the rate spreads them. */
 const BURST_SECONDS = 10
 
-/** The API's own rate limit of an app (wire-api.md §1.7); off unless set. Redis down: the request passes. */
+/** The API's own rate limit of an app (docs/wire-api.md §1.7); off unless set. Redis down: the request passes. */
 export async function takeRequest(redis: Connection, app: App, log: Log): Promise<void> {
   const perMinute = app.settings.requestsPerMinute ?? APP_DEFAULTS.requestsPerMinute
   if (perMinute <= 0) return
@@ -35,7 +35,7 @@ export async function takeRequest(redis: Connection, app: App, log: Log): Promis
   }
 }
 
-/** Requests that are worked on in this process; more than so many are refused (reliability.md T7). */
+/** Requests that are worked on in this process; more than so many are refused (docs/reliability.md T7). */
 export class InFlight {
   #count = 0
   readonly #max: number

@@ -73,8 +73,8 @@ export type Credentials = { client_id: string; client_secret: string; ttl?: numb
 export type IssuedToken = { access_token: string; expires_in: number; application: string }
 
 /**
- * A bearer token for client credentials (wire-api.md §5.1). Who keeps sending wrong ones is answered 429 after a while;
- * right ones always pass, so that nobody can lock an app out.
+ * A bearer token for client credentials (docs/wire-api.md §5.1). Who keeps sending wrong ones is answered 429 after a
+ * while; right ones always pass, so that nobody can lock an app out.
  */
 export async function issueToken(
   ctx: ApiContext,

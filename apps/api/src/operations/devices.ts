@@ -6,7 +6,7 @@ export type Registration = { userId: string; deviceId: string; notifier: string;
 
 /**
  * Binds a device of a user to a channel; an empty token unbinds it from this channel, an empty notifier from all
- * (wire-api.md §4.1). Answers the bindings of that device afterwards.
+ * (docs/wire-api.md §4.1). Answers the bindings of that device afterwards.
  */
 export async function registerToken(ctx: ApiContext, app: App, given: Registration): Promise<Device[]> {
   const { userId, deviceId } = given

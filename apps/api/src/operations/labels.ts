@@ -10,7 +10,7 @@ export async function insertLabel(ctx: ApiContext, app: App, given: { name: stri
   return made
 }
 
-/** A label of this app; an unknown one is 400 (wire-api.md §3). */
+/** A label of this app; an unknown one is 400 (docs/wire-api.md §3). */
 export async function labelOf(ctx: ApiContext, app: App, name: string): Promise<Label> {
   const [label] = await ctx.store.labels.byNames(app.id, [name])
   if (!label) throw new PushError('LABEL_UNKNOWN', { label: name })

@@ -9,7 +9,10 @@ import { sendOf } from './push.ts'
 
 type Item = (result: NowResult) => unknown
 
-/** A synchronous push to one user: one element per bound device (design.md §6). `withId` adds the user's id to each. */
+/**
+ * A synchronous push to one user: one element per bound device (docs/design.md §6). `withId` adds the user's id to
+ * each.
+ */
 export async function pushSync(
   ctx: ApiContext,
   call: TenantCall,

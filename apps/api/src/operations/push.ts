@@ -33,14 +33,14 @@ export function sendOf(ctx: ApiContext, given: Common): { message: Message; rout
 
 const ROOM_AGAIN_SECONDS = 5
 
-/** Refuses what would have to be queued while Redis is full; workers make room (reliability.md T16). */
+/** Refuses what would have to be queued while Redis is full; workers make room (docs/reliability.md T16). */
 export function requireRoom({ memory }: Pick<ApiContext, 'memory'>): void {
   if (memory.isFull) throw new PushError('QUEUE_FULL', {}, { retryAfterSeconds: ROOM_AGAIN_SECONDS })
 }
 
 /**
- * An asynchronous push to users: accepted when the store has it, then enqueued without waiting (design.md §6). What
- * Redis does not take the sweeper brings back. `answer` makes the answer's data, one element per given target.
+ * An asynchronous push to users: accepted when the store has it, then enqueued without waiting (docs/design.md §6).
+ * What Redis does not take the sweeper brings back. `answer` makes the answer's data, one element per given target.
  */
 export async function pushUsers(
   ctx: ApiContext,

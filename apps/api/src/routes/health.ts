@@ -16,7 +16,7 @@ export const getHealthLive: RootRoute = {
 
 /**
  * Pushes are accepted: the store answers, a place is free and the process is not stopping. Redis may be down
- * (reliability.md T4): `redis` says whether a job of every queue would be taken.
+ * (docs/reliability.md T4): `redis` says whether a job of every queue would be taken.
  */
 export const getHealthReady: RootRoute = {
   policy: 'open',

@@ -6,7 +6,7 @@ import { channelOf, deleteChannel, fetchChannels, insertChannel, updateChannel }
 import { nameOrUuid } from '../wire/names.ts'
 import { changedNotifier, changeOf, newNotifier, notifierView, toDraft } from '../wire/notifier.ts'
 
-/** wire-api.md §4.3; the certificate goes in and never comes out. */
+/** docs/wire-api.md §4.3; the certificate goes in and never comes out. */
 export const getNotifiers = tenant('GET', '/notifiers', 'none', async (ctx, call) =>
   notifierEntities(call, (await fetchChannels(ctx, call.app)).map(notifierView)),
 )

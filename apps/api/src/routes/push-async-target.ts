@@ -4,7 +4,7 @@ import { pushUsers } from '../operations/push.ts'
 import { pathUser } from '../wire/names.ts'
 import { toOne } from '../wire/push.ts'
 
-/** wire-api.md §1.1, 3. */
+/** docs/wire-api.md §1.1. */
 export const pushAsyncTarget = tenant('POST', '/push/async/:target', 'json', async (ctx, call) => {
   const { target } = parse(pathUser, call.params)
   return pushUsers(ctx, call, parse(toOne, call.body), { targets: [target], answer })

@@ -6,7 +6,7 @@ import { memberView, usernames } from '../wire/label.ts'
 import { pathLabel, pathUsername } from '../wire/names.ts'
 import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
 
-/** wire-api.md §3. A user need not be bound: membership makes the user exist. */
+/** docs/wire-api.md §3. A user need not be bound: membership makes the user exist. */
 export const postLabelUsers = tenant('POST', '/push/label/:label/user', 'json', async (ctx, call) => {
   const users = [...new Set(parse(usernames, call.body).usernames)]
   const label = await labelOf(ctx, call.app, parse(pathLabel, call.params).label)

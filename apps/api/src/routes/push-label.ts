@@ -6,7 +6,7 @@ import { createdView, labelView, newLabel } from '../wire/label.ts'
 import { pathLabel } from '../wire/names.ts'
 import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
 
-/** wire-api.md §3. */
+/** docs/wire-api.md §3. */
 export const postLabel = tenant('POST', '/push/label', 'json', async (ctx, call) => {
   const { name, description } = parse(newLabel, call.body)
   return data(call, createdView(await insertLabel(ctx, call.app, { name, description: description ?? '' })))

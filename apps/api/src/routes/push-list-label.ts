@@ -3,7 +3,7 @@ import { tenant } from '../http/route.ts'
 import { pushLabels } from '../operations/push-labels.ts'
 import { label } from '../wire/push.ts'
 
-/** wire-api.md §1.1, 4: users that have all of the labels. */
+/** docs/wire-api.md §1.1: users that have all of the labels. */
 export const pushListLabel = tenant('POST', '/push/list/label', 'json', (ctx, call) =>
   pushLabels(ctx, call, parse(label, call.body)),
 )

@@ -5,7 +5,7 @@ import { pushLabels } from '../operations/push-labels.ts'
 import { pushAudience } from '../operations/tasks.ts'
 import { label, list } from '../wire/push.ts'
 
-/** wire-api.md §1.1, 6: users as a task; with `pushFunc: "LABEL"` the label push of the founding example (§7.1). */
+/** docs/wire-api.md §1.1, §7.1: users as a task; with `pushFunc: "LABEL"` the label push. */
 export const pushList = tenant('POST', '/push/list', 'json', async (ctx, call) => {
   const isLabelPush = (call.body as { pushFunc?: unknown } | null | undefined)?.pushFunc === 'LABEL'
   if (isLabelPush) return pushLabels(ctx, call, parse(label, call.body))

@@ -5,7 +5,7 @@ import { pushUsers } from '../operations/push.ts'
 import { pushSync } from '../operations/push-sync.ts'
 import { single } from '../wire/push.ts'
 
-/** wire-api.md §1.1, 1; `async: false` sends at once and takes exactly one user (§7.6). */
+/** docs/wire-api.md §1.1, §7.6; `async: false` sends at once and takes exactly one user. */
 export const pushSingle = tenant('POST', '/push/single', 'json', async (ctx, call) => {
   const given = parse(single, call.body)
   if (given.async !== false) return pushUsers(ctx, call, given, { targets: given.targets, answer })

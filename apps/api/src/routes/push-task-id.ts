@@ -7,7 +7,7 @@ import { pathTask } from '../wire/names.ts'
 import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
 import { resultStatus, taskPatch, taskView } from '../wire/task.ts'
 
-/** wire-api.md §1.1, 8; the shape of the answer is ours. */
+/** docs/wire-api.md §1.1; the shape of the answer is ours. */
 export const getTask = tenant('GET', '/push/task/:taskId', 'none', async (ctx, call) => {
   const task = await taskOf(ctx, call.app, pathTask(call.params))
   return data(call, await taskWithFigures(ctx, call.app, task))

@@ -4,7 +4,7 @@ import { tenant } from '../http/route.ts'
 import { numberedPage } from '../wire/page.ts'
 import { taskView } from '../wire/task.ts'
 
-/** wire-api.md §1.1, 7: tasks of the app, newest first; the shape of the answer is ours. */
+/** docs/wire-api.md §1.1: tasks of the app, newest first; the shape of the answer is ours. */
 export const getTasks = tenant('GET', '/push/tasks', 'none', async (ctx, call) => {
   const { page, size } = parseQuery(numberedPage, call.query)
   const { tasks, total } = await ctx.store.tasks.page(call.app.id, { page, size })

@@ -4,7 +4,7 @@ import { type AppRoute, tenant } from '../http/route.ts'
 import { issueToken } from '../operations/apps.ts'
 import { toCredentials } from '../wire/token.ts'
 
-/** wire-api.md §5.1. The SDK sends JSON without saying so: any Content-Type is read as JSON. */
+/** docs/wire-api.md §5.1. The SDK sends JSON without saying so: any Content-Type is read as JSON. */
 export const postToken: AppRoute = {
   policy: 'app',
   method: 'POST',

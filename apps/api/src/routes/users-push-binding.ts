@@ -8,7 +8,7 @@ import { fetchTokens, registerToken, requireUser } from '../operations/devices.t
 import { bindingViews, toBinding } from '../wire/binding.ts'
 import { pathUsername } from '../wire/names.ts'
 
-/** wire-api.md §4.1: the bindings of that device afterwards. */
+/** docs/wire-api.md §4.1: the bindings of that device afterwards. */
 export const putBinding = tenant('PUT', '/users/:username/push/binding', 'json', async (ctx, call) => {
   const { username } = parse(pathUsername, call.params)
   const given = toBinding(call.body)

@@ -4,20 +4,20 @@ import { NOTIFIER_NAME } from './names.ts'
 
 const text = z.string()
 
-/** `PUT /users/{u}/push/binding` (wire-api.md §4.1): all three are required, token and notifier may be empty. */
+/** `PUT /users/{u}/push/binding` (docs/wire-api.md §4.1): all three are required, token and notifier may be empty. */
 export const binding = z.looseObject({ device_id: text, notifier_name: text, device_token: text })
 
 const DEVICE_ID = /^[\x21-\x7e]{1,128}$/
 const VISIBLE = /^[\x21-\x7e]{1,4096}$/
 const APNS = /^[0-9a-fA-F]{64,200}$/
-/** One addr-spec (RFC 5321 limits): no lists, no comments, no quoting (reliability.md T97). */
+/** One addr-spec (RFC 5321 limits): no lists, no comments, no quoting (docs/reliability.md T97). */
 const ADDRESS =
   /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?)*$/
 const WECOM_USER = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/
 
 export type Given = { deviceId: string; notifier: string; token: string }
 
-/** The fields of a binding; throws BINDING_INVALID in the words of wire-api.md §4.1. */
+/** The fields of a binding; throws BINDING_INVALID in the words of docs/wire-api.md §4.1. */
 export function toBinding(body: unknown): Given {
   const parsed = binding.safeParse(body)
   if (!parsed.success) {

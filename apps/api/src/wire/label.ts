@@ -11,7 +11,7 @@ const description = z
 export const newLabel = z.looseObject({ name: labelName, description: description.nullish() })
 export const usernames = z.looseObject({ usernames: z.array(userId).min(1).max(100) })
 
-/** Labels as the wire shows them (wire-api.md §3). */
+/** Labels as the wire shows them (docs/wire-api.md §3). */
 export const createdView = ({ name, description, createdAt }: Label) => ({
   name,
   description,

@@ -6,7 +6,7 @@ import { checkText, type TextLimit } from './text.ts'
 
 const object = jsonObject.nullish()
 
-/** `pushMessage` (wire-api.md §2). Unknown keys are tolerated, `null` is absent. */
+/** `pushMessage` (docs/wire-api.md §2). Unknown keys are tolerated, `null` is absent. */
 export const pushMessage = z.looseObject({
   title: z.string().regex(/\S/, 'must not be blank'),
   content: z.string().regex(/\S/, 'must not be blank'),
@@ -37,7 +37,7 @@ const EXT = chars(1024)
 
 const VENDORS = ['config', 'apns', 'fcm', 'fcmV1', 'xiaomi', 'huawei', 'harmonyOS', 'email', 'wecom'] as const
 
-/** Texts of vendor objects that have a limit (wire-api.md §2, vendors.md §1, §5, §6). */
+/** Texts of vendor objects that have a limit (docs/wire-api.md §2, docs/vendors.md §1, §5, §6). */
 const TEXTS: Partial<Record<(typeof VENDORS)[number] | 'online', Readonly<Record<string, TextLimit>>>> = {
   apns: { title: bytes(4096), subTitle: bytes(4096), content: bytes(4096), collapseId: bytes(64) },
   xiaomi: { title: chars(50), description: chars(128) },
@@ -93,7 +93,7 @@ function stringOf(field: string, value: JsonValue): string {
   throw new PushError('BAD_MESSAGE', { field, detail: `expected string, received ${kindOf(value)}` })
 }
 
-/** A subject becomes a header (reliability.md T97). */
+/** A subject becomes a header (docs/reliability.md T97). */
 function checkOneLine(field: string, value: JsonValue | undefined): void {
   if (typeof value === 'string' && /[\r\n\0]/.test(value)) {
     throw new PushError('BAD_MESSAGE', { field, detail: 'must be one line' })

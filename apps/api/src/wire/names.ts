@@ -1,12 +1,12 @@
 import { isId, PushError } from '@fanfare/core'
 import { z } from 'zod'
 
-/** Names as they may stand in URLs and keys (reliability.md T95). */
+/** Names as they may stand in URLs and keys (docs/reliability.md T95). */
 export const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const LABEL_NAME = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/
 export const NOTIFIER_NAME = /^[A-Za-z0-9][A-Za-z0-9_.#@-]{0,63}$/
 
-/** User ids fold to lower case (wire-api.md §4.2). */
+/** User ids fold to lower case (docs/wire-api.md §4.2). */
 export const userId = z
   .string()
   .regex(SAFE_NAME, 'must be 1 to 64 of A-Z a-z 0-9 _ . - and begin with a letter or digit')
@@ -35,7 +35,7 @@ export const pathUsername = z.object({ username: userId })
 export const pathLabel = z.object({ label: labelName })
 export const pathApp = z.object({ org: appPart, app: appPart })
 
-/** A task's id in a path; what is no id is not found, never rounded (design.md §11). */
+/** A task's id in a path; what is no id is not found, never rounded (docs/design.md §11). */
 export function pathTask(params: Readonly<Record<string, string>>): string {
   const taskId = params['taskId'] ?? ''
   if (!isId(taskId)) throw new PushError('NOT_FOUND', { what: 'task' })

@@ -10,7 +10,7 @@ import {
 import { z } from 'zod'
 import { notifierName } from './names.ts'
 
-/** Provider names of the wire (wire-api.md §4.3); EMAIL and WECOM are ours, FCM is taken for ANDROID. */
+/** Provider names of the wire (docs/wire-api.md §4.3); EMAIL and WECOM are ours, FCM is taken for ANDROID. */
 export const PLATFORM_OF: ReadonlyMap<string, PlatformName> = new Map([
   ['APNS', 'apns'],
   ['ANDROID', 'fcm'],

@@ -1,6 +1,6 @@
 import { type JsonObject, type JsonValue, PushError } from '@fanfare/core'
 
-/** Fields that are numbers although clients also send them as strings of digits (wire-api.md §7.14). */
+/** Fields that are numbers although clients also send them as strings of digits (docs/wire-api.md §7.14). */
 const NUMBERS: Readonly<Record<string, readonly string[]>> = {
   config: ['badge.addNum', 'badge.setNum'],
   apns: ['invalidationTime', 'priority', 'badge', 'timestamp', 'dismissalDate', 'staleDate'],

@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const PREFIX = 'fanfare:cursor:'
 
-/** A page's cursor is opaque to clients: base64 without padding (wire-api.md §3). */
+/** A page's cursor is opaque to clients: base64 without padding (docs/wire-api.md §3). */
 export const toCursor = (position: string): string => Buffer.from(PREFIX + position).toString('base64url')
 
 /** The position of a cursor that this API gave; anything else is refused by name. */

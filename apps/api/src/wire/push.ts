@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { pushMessage } from './message.ts'
 import { givenUserId, labelName } from './names.ts'
 
-/** What every send has (wire-api.md §1.2). `onUnknown` is ours (design.md §2). */
+/** What every send has (docs/wire-api.md §1.2). `onUnknown` is ours (docs/design.md §2). */
 const common = {
   pushMessage,
   strategy: z.int().min(0).max(4).nullish(),

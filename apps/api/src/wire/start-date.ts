@@ -6,8 +6,8 @@ const MAX_AHEAD_MS = 30 * 24 * 3600_000
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
 /**
- * The instant of `yyyy-MM-dd HH:mm:ss` in the server's zone (wire-api.md §1.2). A time that daylight saving skips is
- * read with the offset before the change, one that happens twice means the first.
+ * The instant of `yyyy-MM-dd HH:mm:ss` in the server's zone (docs/wire-api.md §1.2). A time that daylight saving skips
+ * is read with the offset before the change, one that happens twice means the first.
  */
 export function startDate(text: string, zone: string, now: Date): Date {
   const at = instantOf(text, zone)

@@ -2,7 +2,7 @@ import type { NowResult, Outcome } from '@fanfare/core'
 
 export type PushStatus = 'SUCCESS' | 'ASYNC_SUCCESS' | 'FAIL' | 'ERROR' | 'PENDING'
 
-/** Outcome → status in task results (design.md §2); what is not final is PENDING, `handedOn` is not counted. */
+/** Outcome → status in task results (docs/design.md §2); what is not final is PENDING, `handedOn` is not counted. */
 const STATUS: Readonly<Record<Outcome, PushStatus | undefined>> = {
   unsent: 'PENDING',
   started: 'PENDING',
@@ -17,7 +17,7 @@ const STATUS: Readonly<Record<Outcome, PushStatus | undefined>> = {
 }
 export const statusOf = (outcome: Outcome): PushStatus | undefined => STATUS[outcome]
 
-/** Why a member failed, in the words of wire-api.md §1.4 and §6.3. */
+/** Why a member failed, in the words of docs/wire-api.md §1.4 and §6.3. */
 export function descOf(outcome: Outcome, reason: string | undefined): string | undefined {
   if (outcome === 'invalid') return reason && reason !== BAD_TOKEN ? `${BAD_TOKEN}: ${reason}` : BAD_TOKEN
   if (outcome === 'sent') return undefined
@@ -28,7 +28,7 @@ const DEFAULT_DESC: Partial<Record<Outcome, string>> = { expired: 'expire messag
 
 export type SyncItem = { id?: string; pushStatus: PushStatus; data?: unknown; desc?: string }
 
-/** One element of a synchronous answer: `desc` is absent on success, `data` on failure (wire-api.md §1.5). */
+/** One element of a synchronous answer: `desc` is absent on success, `data` on failure (docs/wire-api.md §1.5). */
 export function syncItem(result: NowResult, id?: string): SyncItem {
   const head = id === undefined ? {} : { id }
   if (result.outcome === 'sent') return { ...head, pushStatus: 'SUCCESS', data: result.reply ?? {} }

@@ -1,6 +1,6 @@
 import { PushError } from '@fanfare/core'
 
-/** Characters that take two places in a limit when Han = 2 (wire-api.md §7.15). */
+/** Characters that take two places in a limit when Han = 2 (docs/wire-api.md §7.15). */
 const WIDE =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u
 

@@ -18,7 +18,7 @@ const schema = z.looseObject({
     .nullish(),
 })
 
-/** Client credentials in the words of wire-api.md §5.1. */
+/** Client credentials in the words of docs/wire-api.md §5.1. */
 export function toCredentials(body: unknown): Credentials {
   const parsed = schema.safeParse(body)
   if (!parsed.success) {

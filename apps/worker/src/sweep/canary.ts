@@ -9,7 +9,7 @@ type Tally = { seq: number; members: number; failed: number }
 type Judging = { at: number; ranges: Map<number, Tally> }
 const judging = new WeakMap<WorkerContext, Map<string, Judging>>()
 
-/** Lets the rest of a task go once its first part went out well, or holds it (design.md, canary). */
+/** Lets the rest of a task go once its first part went out well, or holds it (docs/design.md §2). */
 export async function judgeCanary(ctx: WorkerContext, task: Task, plan: Plan): Promise<void> {
   const { canary } = task
   const known = due(ctx, task.id)

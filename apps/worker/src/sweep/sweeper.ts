@@ -11,8 +11,8 @@ const ORPHANS_EVERY_MS = 60_000
 const PURGE_EVERY_MS = 3_600_000
 
 /**
- * Puts right what crashes and lost jobs leave behind (reliability.md §3.5). One over all processes, by a lease; every
- * step may be repeated and is small.
+ * Puts right what crashes and lost jobs leave behind (docs/reliability.md §3.5). One over all processes, by a lease;
+ * every step may be repeated and is small.
  */
 export class Sweeper {
   readonly #ctx: WorkerContext
