@@ -7,7 +7,7 @@ const floors = (root, rooms) =>
     to: { path: `^${root}/(?:${rooms.slice(floor + 1).join('|')})/` },
   }))
 
-/** Reading goes downwards only: apps → queue, storage, platforms → core, redis (design.md §4). */
+/** Reading goes downwards only: apps → queue, storage, platforms → core, redis (docs/design.md §4). */
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [

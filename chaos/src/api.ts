@@ -14,7 +14,7 @@ import { Pusher } from './tools/pusher.ts'
 import { COMMON_OPTIONS, type Setup, setUp } from './tools/setup.ts'
 import { verdict } from './tools/verdict.ts'
 
-/** Single pushes while the API is killed at every await of its commit path in turn (reliability.md T1 to T3). */
+/** Single pushes while the API is killed at every await of its commit path in turn (docs/reliability.md T1 to T3). */
 export const api: Scenario = {
   options: { ...COMMON_OPTIONS, kills: { type: 'string', default: '50' }, workers: { type: 'string', default: '1' } },
   run,

@@ -4,7 +4,7 @@ import { Pusher } from './tools/pusher.ts'
 import { COMMON_OPTIONS, setUp } from './tools/setup.ts'
 import { verdict } from './tools/verdict.ts'
 
-/** Redis loses everything, twice, while single pushes come in (reliability.md T13). */
+/** Redis loses everything, twice, while single pushes come in (docs/reliability.md T13). */
 export const flushall: Scenario = {
   options: {
     ...COMMON_OPTIONS,

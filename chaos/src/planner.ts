@@ -4,7 +4,7 @@ import { entryScript } from './tools/entries.ts'
 import { COMMON_OPTIONS, type Setup, setUp } from './tools/setup.ts'
 import { taskVerdict } from './tools/task-verdict.ts'
 
-/** The planner of a broadcast is killed again and again (reliability.md T71). */
+/** The planner of a broadcast is killed again and again (docs/reliability.md T71). */
 export const planner: Scenario = {
   options: {
     ...COMMON_OPTIONS,

@@ -4,7 +4,9 @@ import { Pusher } from './tools/pusher.ts'
 import { COMMON_OPTIONS, type Setup, setUp } from './tools/setup.ts'
 import { verdict } from './tools/verdict.ts'
 
-/** Deploys under load: every process in turn gets SIGTERM, must exit 0 and is started again (reliability.md T29). */
+/**
+ * Deploys under load: every process in turn gets SIGTERM, must exit 0 and is started again (docs/reliability.md T29).
+ */
 export const rolling: Scenario = {
   options: {
     ...COMMON_OPTIONS,

@@ -5,7 +5,7 @@ import { Pusher } from './tools/pusher.ts'
 import { COMMON_OPTIONS, setUp } from './tools/setup.ts'
 import { verdict } from './tools/verdict.ts'
 
-/** Single pushes while workers are killed with SIGKILL at seeded random times (reliability.md T21, T22). */
+/** Single pushes while workers are killed with SIGKILL at seeded random times (docs/reliability.md T21, T22). */
 export const workers: Scenario = {
   options: {
     ...COMMON_OPTIONS,

@@ -1,13 +1,13 @@
 import type { SimulatorClient } from '@fanfare/simulator'
 
 export const PLATFORMS = ['fcm', 'huawei'] as const
-/** The two vendors whose limits are the strictest of the founding table, by their names at the simulator. */
+/** The two vendors whose default limits are the strictest, by their names at the simulator. */
 export type Platform = (typeof PLATFORMS)[number]
 
 /** The account with the backlog and the one of the other app, as the simulator names them. */
 export const OWN = 'own'
 export const OTHER = 'other'
-/** Tokens per second, the defaults of the founding table. */
+/** Tokens per second, the vendors' defaults. */
 export const RATES: Readonly<Record<Platform, number>> = { fcm: 500, huawei: 6000 }
 
 /** What is measured: worker processes with a backlog on the own account of each vendor, and single pushes meanwhile. */

@@ -1,6 +1,6 @@
 import type { Request } from 'autocannon'
 
-/** The push of the founding document: one user, a title and a content. */
+/** The common push: one user, a title and a content. */
 const pushBody = (user: number): object => ({
   targets: [`u${user}`],
   async: true,

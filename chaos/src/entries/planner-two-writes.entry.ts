@@ -1,6 +1,6 @@
 /**
- * A planner that moves its cursor in a write of its own, after that of the chunks: what reliability.md T71 forbids. It
- * may end itself between the two; the first argument is a Crash as JSON.
+ * A planner that moves its cursor in a write of its own, after that of the chunks: what docs/reliability.md T71
+ * forbids. It may end itself between the two; the first argument is a Crash as JSON.
  */
 import type { Store } from '@fanfare/core'
 import { openStore } from '@fanfare/storage'

@@ -7,7 +7,7 @@ export type Account = {
   lost: number
   duplicates: number
   counted: number
-  /** Sentences about invariants of reliability.md §3.6 that do not hold; empty where all do. */
+  /** Sentences about invariants of docs/reliability.md §3.6 that do not hold; empty where all do. */
   broken: string[]
 }
 

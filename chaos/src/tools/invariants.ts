@@ -10,7 +10,7 @@ const CANARY = okToken(0).slice(-40)
 /** BullMQ's keys of jobs that are not finished. */
 const OPEN_JOBS = /:(wait|active|prioritized|delayed|waiting-children|paused)$/
 
-/** The invariants of reliability.md §3.6 that a drained fleet must show; answers a sentence per broken one. */
+/** The invariants of docs/reliability.md §3.6 that a drained fleet must show; answers a sentence per broken one. */
 export async function brokenInvariants(setup: Setup, taskIds: readonly string[]): Promise<string[]> {
   const found = await Promise.all([
     ledgerFaults(setup, taskIds),

@@ -2,7 +2,7 @@ import type { SimulatorClient } from '@fanfare/simulator'
 import { type Fleet, FleetApp, type FleetPlatform, packageOf, seedDevices, type TaskView } from '@fanfare/testkit'
 
 export type CaseResult = { held: boolean } & Record<string, unknown>
-/** One row of reliability.md §2E, run against a fleet and the simulator. */
+/** One row of docs/reliability.md §2E, run against a fleet and the simulator. */
 export type VendorCase = { name: string; promise: string; run(lab: Lab): Promise<CaseResult> }
 
 export type TenantOptions = {
@@ -18,7 +18,7 @@ export class Lab {
   readonly fleet: Fleet
   readonly simulator: SimulatorClient
 
-  /** 1 for the figures of reliability.md; less for a quick run. */
+  /** 1 for the figures of docs/reliability.md; less for a quick run. */
   readonly #scale: number
 
   constructor(fleet: Fleet, simulator: SimulatorClient, scale = 1) {

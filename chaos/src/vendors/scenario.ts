@@ -24,7 +24,7 @@ import { serverErrors } from './server-errors.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 import { throttling } from './throttling.ts'
 
-/** What vendors do to their senders: reliability.md T51 to T61, each with its number. */
+/** What vendors do to their senders: docs/reliability.md T51 to T61, each with its number. */
 export const vendors: Scenario = {
   options: {
     ...STORE_OPTIONS,
