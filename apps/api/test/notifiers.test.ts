@@ -158,7 +158,9 @@ describe('notifiers', () => {
     })
     expect(await patch({ disabled: true })).toMatchObject({ disabled: true, pausedFor: 'disabled by the app' })
     expect(await patch({ disabled: false })).not.toHaveProperty('pausedFor')
-    await api.store.channels.update(channel?.id ?? '', { pausedFor: 'credentials refused: InvalidProviderToken' })
+    await api.store.channels.update(channel?.id ?? '', {
+      pause: { by: 'credentials', reason: 'InvalidProviderToken' },
+    })
     expect(entitiesOf((await app.call('GET', 'notifiers/tuned')).body)[0]).toMatchObject({
       disabled: true,
       pausedFor: 'credentials refused: InvalidProviderToken',

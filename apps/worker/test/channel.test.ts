@@ -1,4 +1,4 @@
-import { SealError, StoreDownError } from '@fanfare/core'
+import { SealError, StoreDownError, sentenceOfPause } from '@fanfare/core'
 import { openChannelHints } from '@fanfare/queue'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { Rig, tokens, until } from './rig.ts'
@@ -25,7 +25,10 @@ async function allSent(tasks: readonly string[]): Promise<void> {
   for (const task of tasks) expect(await rig.outcomes(task, 40_000)).toEqual({ sent: 1 })
 }
 
-const pausedFor = async (channel: Channel) => (await rig.store.channels.byIds([channel.id]))[0]?.pausedFor
+const pausedFor = async (channel: Channel): Promise<string | undefined> => {
+  const [now] = await rig.store.channels.byIds([channel.id])
+  return now?.pause && sentenceOfPause(now.pause)
+}
 const requests = () => rig.simulator.journal.counts('fcm').requests
 
 describe('a channel whose credentials are refused', () => {
@@ -72,12 +75,12 @@ describe('a channel whose stored credential does not open', () => {
 describe('a channel paused by the operator', () => {
   it('gets no calls, and goes on when it is resumed', async () => {
     const channel = await rig.channel('fcm')
-    await rig.store.channels.update(channel.id, { pausedFor: 'maintenance' })
+    await rig.store.channels.update(channel.id, { pause: { by: 'app', reason: 'maintenance' } })
     await rig.worker()
     const tasks = await pushes(channel, tokens('ok-paused', 20))
     await new Promise((resolve) => setTimeout(resolve, 1000))
     expect(requests()).toBe(0)
-    await rig.store.channels.update(channel.id, { pausedFor: null })
+    await rig.store.channels.update(channel.id, { pause: null })
     const hints = openChannelHints(rig.redis.url)
     await until('the hint is out', () =>
       hints.publish(channel.id).then(
@@ -91,7 +94,7 @@ describe('a channel paused by the operator', () => {
 
   it('keeps its chunks in the store, none of them in Redis, and loses none', async () => {
     const channel = await rig.channel('fcm')
-    await rig.store.channels.update(channel.id, { pausedFor: 'maintenance' })
+    await rig.store.channels.update(channel.id, { pause: { by: 'app', reason: 'maintenance' } })
     await rig.worker()
     const tasks = await pushes(channel, tokens('ok-parked', 300))
     const bulk = await rig.task(channel, await rig.devices(channel, tokens('ok-parked-bulk', 50)), { lane: 'bulk' })
@@ -103,7 +106,7 @@ describe('a channel paused by the operator', () => {
     const jobs = [0, 1].flatMap((gen) => refs.map((ref) => ({ ...ref, gen, platform: 'fcm' as const })))
     await until('no job is left', async () => !(await rig.jobs.present(jobs)).includes(true))
     expect(requests()).toBe(0)
-    await rig.store.channels.update(channel.id, { pausedFor: null })
+    await rig.store.channels.update(channel.id, { pause: null })
     await allSent(tasks)
     expect(await rig.outcomes(bulk)).toEqual({ sent: 50 })
     expect(rig.simulator.journal.counts('fcm')).toMatchObject({ accepted: 350, duplicates: 0 })
@@ -112,7 +115,7 @@ describe('a channel paused by the operator', () => {
   it('does not hold up another channel of the platform', async () => {
     const paused = await rig.channel('fcm')
     const runs = await rig.channel('fcm')
-    await rig.store.channels.update(paused.id, { pausedFor: 'maintenance' })
+    await rig.store.channels.update(paused.id, { pause: { by: 'app', reason: 'maintenance' } })
     await rig.worker()
     await pushes(paused, tokens('ok-held', 500))
     const began = performance.now()

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import type { Channel } from '@fanfare/core'
+import { type Channel, sentenceOfPause } from '@fanfare/core'
 import { apnsToken } from '@fanfare/simulator'
 import { forgeries } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
@@ -36,7 +36,10 @@ async function push(channel: Channel, token: string): Promise<string> {
   return task
 }
 
-const pausedFor = async (channel: Channel) => (await rig.store.channels.byIds([channel.id]))[0]?.pausedFor
+const pausedFor = async (channel: Channel): Promise<string | undefined> => {
+  const [now] = await rig.store.channels.byIds([channel.id])
+  return now?.pause && sentenceOfPause(now.pause)
+}
 
 describe('a credential that an older version stored', () => {
   const { blanks, p12WithSealOf, rsaKeyOf, dsaKeyOf, accountWith } = forgeries

@@ -1,3 +1,4 @@
+import { pauseOfSentence } from '@fanfare/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { Rig, tokens, until } from './rig.ts'
 
@@ -19,7 +20,7 @@ describe('the window of a platform', () => {
     for (let count = 0; count < CHANNELS; count++) {
       const channel = await rig.channel('xiaomi', { appId })
       await rig.devices(channel, [`ok-${pausedFor.slice(0, 4)}-${channel.id}`])
-      await rig.store.channels.update(channel.id, { pausedFor })
+      await rig.store.channels.update(channel.id, { pause: pauseOfSentence(pausedFor) })
     }
     await rig.worker()
     const held = await rig.broadcast(appId)

@@ -1,3 +1,4 @@
+import { sentenceOfPause } from '@fanfare/core'
 import type { SimulatorClient } from '@fanfare/simulator'
 import { type Fleet, FleetApp, type FleetPlatform, packageOf, seedDevices, type TaskView } from '@fanfare/testkit'
 
@@ -132,6 +133,6 @@ export class Tenant {
   /** Why the channel is paused; undefined while it runs. */
   async pausedFor(): Promise<string | undefined> {
     const [channel] = await (await this.app.fleet.openStore()).channels.byIds([this.#facts.channelId])
-    return channel?.pausedFor
+    return channel?.pause && sentenceOfPause(channel.pause)
   }
 }

@@ -9,7 +9,7 @@ export { Deliverer } from './deliver/deliverer.ts'
 export { countOutcomes, isFinal, packOutcomes, unpackOutcomes } from './ledger/outcomes.ts'
 export { backoffMs, MAX_STARTS, RETRY } from './ledger/retry.ts'
 export { writeLedger } from './ledger/write.ts'
-export { APP_DISABLED, type App, type AppSettings } from './nouns/app.ts'
+export type { App, AppSettings } from './nouns/app.ts'
 export {
   type Channel,
   type ChannelAccount,
@@ -23,6 +23,7 @@ export { APP_DEFAULTS, CHUNK_SIZE, DEFAULT_LIMITS, LEASE_MS, TASK_TTL_MS } from 
 export type { Device } from './nouns/device.ts'
 export type { Label, LabelMember } from './nouns/label.ts'
 export type { JsonObject, JsonValue, Message } from './nouns/message.ts'
+export { APP_DISABLED, type Pause, pauseOfSentence, sentenceOfPause } from './nouns/pause.ts'
 export { REASONS_PER_CHUNK, reasonBeside } from './nouns/reasons.ts'
 export type { Audience, Canary, Lane, OnUnknown, Plan, PlanRange, Route, Task, TaskState, Way } from './nouns/task.ts'
 export { PageTurns } from './plan/page-turns.ts'

@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import type { Channel } from '../src/nouns/channel.ts'
+import type { Pause } from '../src/nouns/pause.ts'
 import { Breaker } from '../src/vendor/breaker.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const MAINTENANCE: Pause = { by: 'app', reason: 'maintenance' }
 const NOON = Date.parse('2026-11-22T12:00:00Z')
 
 let channel: Channel
@@ -17,9 +19,9 @@ beforeEach(() => {
 })
 
 function breakerOf(now = NOON): Breaker {
-  const update = async (_id: string, change: { pausedFor?: string | null }) => {
-    const { pausedFor: _, ...rest } = channel
-    channel = change.pausedFor ? { ...rest, pausedFor: change.pausedFor } : rest
+  const update = async (_id: string, change: { pause?: Pause | null }) => {
+    const { pause: _, ...rest } = channel
+    channel = change.pause ? { ...rest, pause: change.pause } : rest
     return channel
   }
   const lease = async (name: string) => {
@@ -37,16 +39,16 @@ async function refuse(times: number): Promise<void> {
 describe('the breaker', () => {
   it('pauses after five refusals in a row, with the reason', async () => {
     await refuse(4)
-    expect(channel.pausedFor).toBeUndefined()
+    expect(channel.pause).toBeUndefined()
     await refuse(1)
-    expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
+    expect(channel.pause).toEqual({ by: 'credentials', reason: '21301 app secret' })
   })
 
   it('pauses where the count went past five without a pause', async () => {
     let down = true
-    const update = async (_id: string, change: { pausedFor?: string | null }) => {
+    const update = async (_id: string, change: { pause?: Pause | null }) => {
       if (down) throw new Error('the store is away')
-      if (change.pausedFor) channel = { ...channel, pausedFor: change.pausedFor }
+      if (change.pause) channel = { ...channel, pause: change.pause }
       return channel
     }
     const store = { channels: { update }, lease: async () => true }
@@ -55,15 +57,15 @@ describe('the breaker', () => {
     await expect(refuse(1)).rejects.toThrow('the store is away')
     down = false
     await refuse(1)
-    expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
+    expect(channel.pause).toEqual({ by: 'credentials', reason: '21301 app secret' })
   })
 
   it('pauses again what another process resumed while its credential is still refused', async () => {
     await refuse(6)
-    const { pausedFor: _, ...rest } = channel
+    const { pause: _, ...rest } = channel
     channel = { ...rest, updatedAt: new Date(NOON + 1000) }
     await refuse(1)
-    expect(channel.pausedFor).toBe('credentials refused: 21301 app secret')
+    expect(channel.pause).toEqual({ by: 'credentials', reason: '21301 app secret' })
   })
 
   it('writes one pause for a wave of refusals that come late', async () => {
@@ -78,7 +80,7 @@ describe('the breaker', () => {
     await refuse(4)
     await breaker.succeeded(channel)
     await refuse(4)
-    expect(channel.pausedFor).toBeUndefined()
+    expect(channel.pause).toBeUndefined()
   })
 
   it('lets one process of the fleet probe, and resumes when the probe succeeds', async () => {
@@ -88,14 +90,14 @@ describe('the breaker', () => {
     expect(await other.mayProbe(channel)).toBe(false)
     expect(await breaker.mayProbe(channel)).toBe(false)
     await breaker.succeeded(channel)
-    expect(channel.pausedFor).toBeUndefined()
+    expect(channel.pause).toBeUndefined()
   })
 
   it('never probes what an operator paused', async () => {
-    channel = { ...channel, pausedFor: 'maintenance' }
+    channel = { ...channel, pause: MAINTENANCE }
     expect(await breaker.mayProbe(channel)).toBe(false)
     await breaker.succeeded(channel)
-    expect(channel.pausedFor).toBe('maintenance')
+    expect(channel.pause).toEqual(MAINTENANCE)
   })
 
   it('starts a channel with few requests at once, and one where it was refused', async () => {
@@ -111,10 +113,10 @@ describe('the breaker', () => {
 
   it("stops a channel whose daily quota is used up until the vendor's next day", async () => {
     await breaker.quotaUsed(channel)
-    expect(channel.pausedFor).toBe('daily quota used up until 2026-11-22T16:00:00.000Z')
+    expect(channel.pause).toEqual({ by: 'quota', until: new Date('2026-11-22T16:00:00.000Z') })
     expect(await breaker.mayProbe(channel)).toBe(false)
-    expect(channel.pausedFor).toBeDefined()
+    expect(channel.pause).toBeDefined()
     await breakerOf(Date.parse('2026-11-22T16:00:01Z')).mayProbe(channel)
-    expect(channel.pausedFor).toBeUndefined()
+    expect(channel.pause).toBeUndefined()
   })
 })

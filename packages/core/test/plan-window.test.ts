@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { Channel, ChannelLimits, PlatformName } from '../src/nouns/channel.ts'
+import { pauseOfSentence } from '../src/nouns/pause.ts'
 import { type Backlog, placesOf, share, Window, windowOf } from '../src/plan/window.ts'
 import type { Enqueue } from '../src/ports/jobs.ts'
 
@@ -47,7 +48,7 @@ const unlimited = { rate: 0, unit: 'token', perMs: 1000 } as const
 const channel = (platform: PlatformName, limits: ChannelLimits, pausedFor?: string): Channel => {
   const at = new Date()
   const fixed = { id: '1', appId: '2', name: 'x', settings: {}, createdAt: at, updatedAt: at }
-  return { ...fixed, platform, limits, ...(pausedFor && { pausedFor }) }
+  return { ...fixed, platform, limits, ...(pausedFor && { pause: pauseOfSentence(pausedFor) }) }
 }
 
 /** What a window over these channels enqueues in one pass, by channel. */

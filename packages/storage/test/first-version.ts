@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Store } from '@fanfare/core'
+import { type Store, sentenceOfPause } from '@fanfare/core'
 import mongoose, { type mongo } from 'mongoose'
 
 const FIRST = fileURLToPath(new URL('./fixtures/first/', import.meta.url))
@@ -57,7 +57,9 @@ export async function readAll(store: Store, ids: Ids): Promise<Record<string, un
   const names = ids.labels.map(({ name }) => name)
   return {
     apps: await store.apps.byIds(ids.apps),
-    channels: await store.channels.byIds(ids.channels),
+    channels: (await store.channels.byIds(ids.channels)).map(
+      (channel) => channel && { ...channel, ...(channel.pause && { pausedFor: sentenceOfPause(channel.pause) }) },
+    ),
     credentials: await Promise.all(ids.channels.map((id) => store.channels.credential(id))),
     devices: await store.devices.byIds(ids.devices),
     tokens: await store.devices.tokens(ids.devices),

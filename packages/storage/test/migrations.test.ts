@@ -28,7 +28,7 @@ async function worksOn(store: Store, { ids }: Expected): Promise<void> {
   expect(next).toBeGreaterThan(Number(ids.tasks.at(-1)))
   await store.labels.addUsers(vip, ['user1', 'user8'])
   expect((await store.labels.byNames(ids.apps[0] ?? '', ['vip']))[0]?.count).toBe(4)
-  await store.channels.update(paused, { pausedFor: null, credential: 'another secret' })
+  await store.channels.update(paused, { pause: null, credential: 'another secret' })
   expect(await store.channels.credential(paused)).toBe('another secret')
 
   const chunks = [{ seq: 2, channelId: xiaomi, members: [{ deviceId: ids.devices[6] ?? '', userId: 'user7' }] }]

@@ -7,7 +7,7 @@ import {
   randomUUID,
   timingSafeEqual,
 } from 'node:crypto'
-import { APP_DISABLED, type App, type Log, PushError, type Store } from '@fanfare/core'
+import { APP_DISABLED, type App, type Log, PushError, type Store, sentenceOfPause } from '@fanfare/core'
 import jwt from 'jsonwebtoken'
 
 export const DEFAULT_TTL_SECONDS = 7 * 24 * 3600
@@ -182,7 +182,7 @@ export function requireApp(claims: Claims, app: App): void {
 }
 
 export function requireEnabled(app: App): void {
-  if (app.disabled) throw new PushError('SERVICE_NOT_OPEN', { detail: APP_DISABLED })
+  if (app.disabled) throw new PushError('SERVICE_NOT_OPEN', { detail: sentenceOfPause(APP_DISABLED) })
 }
 
 /** Without a configured token nobody is the operator. */

@@ -92,7 +92,7 @@ async function withWaiting(ctx: ApiContext, chunks: readonly NewChunk[]): Promis
   for (const chunk of chunks) {
     const known = chunk.channelId === undefined ? undefined : ctx.channels.get(chunk.channelId)
     const channel = known instanceof Promise ? await known : known
-    judged.push(channel?.pausedFor === undefined ? chunk : { ...chunk, state: 'waiting' })
+    judged.push(channel?.pause === undefined ? chunk : { ...chunk, state: 'waiting' })
   }
   return judged
 }

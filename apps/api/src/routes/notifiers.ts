@@ -39,5 +39,5 @@ export const deleteNotifier = tenant('DELETE', '/notifiers/:notifier', 'none', a
 /** Ours: the same as PATCH `{"disabled":false}`. */
 export const postNotifierResume = tenant('POST', '/notifiers/:notifier/resume', 'any', async (ctx, call) => {
   const channel = await channelOf(ctx, call.app, nameOrUuid(call.params))
-  return notifierEntities(call, [notifierView(await updateChannel(ctx, channel, { pausedFor: null }))])
+  return notifierEntities(call, [notifierView(await updateChannel(ctx, channel, { pause: null }))])
 })

@@ -4,8 +4,10 @@ import {
   type ChannelSettings,
   DEFAULT_LIMITS,
   type NewChannel,
+  type Pause,
   type PlatformName,
   PushError,
+  sentenceOfPause,
 } from '@fanfare/core'
 import { z } from 'zod'
 import { notifierName } from './names.ts'
@@ -95,14 +97,14 @@ export function toDraft(given: z.output<typeof newNotifier>): ChannelDraft {
     limits: mergedLimits(DEFAULT_LIMITS[platform], given),
     settings: withProject(platform, mergedSettings(platform, { environment: 'PRODUCTION' }, given), given),
     credential: given.certificate,
-    ...(given.disabled && { pausedFor: DISABLED }),
+    ...(given.disabled && { pause: DISABLED }),
   }
   checkSettings(platform, draft.settings)
   return draft
 }
 
 /** Why a channel is paused that its app switched off. */
-const DISABLED = 'disabled by the app'
+const DISABLED: Pause = { by: 'app', reason: 'disabled by the app' }
 
 function mergedLimits(base: ChannelLimits, given: Pick<Changed, 'limits'>): ChannelLimits {
   const own = Object.entries(given.limits ?? {}).filter(([, value]) => value !== undefined)
@@ -165,7 +167,7 @@ export type ChannelChange = {
   limits?: ChannelLimits
   settings?: ChannelSettings
   /** `null` resumes. */
-  pausedFor?: string | null
+  pause?: Pause | null
   credential?: string
 }
 
@@ -180,8 +182,10 @@ export function changeOf(channel: Channel, given: Changed): ChannelChange {
     settings,
     ...(given.limits && { limits: mergedLimits(channel.limits, given) }),
     ...(given.certificate && { credential: given.certificate }),
-    ...(given.disabled === true && { pausedFor: channel.pausedFor ?? DISABLED }),
-    ...(given.disabled === false && { pausedFor: null }),
+    ...(given.disabled === true && {
+      pause: channel.pause && channel.pause.by !== 'operator' ? channel.pause : DISABLED,
+    }),
+    ...(given.disabled === false && { pause: null }),
   }
 }
 
@@ -195,8 +199,8 @@ export function notifierView(channel: Channel) {
     name: channel.name,
     created: channel.createdAt.getTime(),
     modified: channel.updatedAt.getTime(),
-    disabled: channel.pausedFor !== undefined,
-    ...(channel.pausedFor !== undefined && { pausedFor: channel.pausedFor }),
+    disabled: channel.pause !== undefined,
+    ...(channel.pause && { pausedFor: sentenceOfPause(channel.pause) }),
     provider: PROVIDER_OF[channel.platform],
     environment: environment ?? 'PRODUCTION',
     ...(packageName !== undefined && { packageName }),

@@ -1,4 +1,12 @@
-import { type Audience, type Channel, type Outcome, strategyOf, type Task, type TaskCounts } from '@fanfare/core'
+import {
+  type Audience,
+  type Channel,
+  type Outcome,
+  sentenceOfPause,
+  strategyOf,
+  type Task,
+  type TaskCounts,
+} from '@fanfare/core'
 import { z } from 'zod'
 import { bare } from '../http/reply.ts'
 import { PROVIDER_OF } from './notifier.ts'
@@ -68,7 +76,7 @@ function platformView(counts: TaskCounts, channels: ReadonlyMap<string, Channel>
     provider: channel ? PROVIDER_OF[channel.platform] : 'REMOVED',
     platform: channel?.platform ?? null,
     notifier: channel?.name ?? null,
-    ...(channel?.pausedFor !== undefined && { pausedFor: channel.pausedFor }),
+    ...(channel?.pause && { pausedFor: sentenceOfPause(channel.pause) }),
     total: counts.total,
     counts: countsOf([counts]),
     reasons: counts.byReason,

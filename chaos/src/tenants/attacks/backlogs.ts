@@ -41,7 +41,7 @@ async function untilPaused(attacker: Attacker): Promise<void> {
   const count = (await attacker.channels()).length
   const paused = async () => {
     await attacker.push('push/single', { targets: users(0, Math.min(count, 100)) })
-    return (await attacker.channels()).every(({ pausedFor }) => pausedFor !== undefined) || undefined
+    return (await attacker.channels()).every(({ pause }) => pause !== undefined) || undefined
   }
   await until('the notifiers are paused', paused, { everyMs: 1000 })
 }

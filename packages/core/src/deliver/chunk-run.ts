@@ -148,7 +148,7 @@ export class ChunkRun {
     if (first && !this.#isTooSmall(first, members)) return cutTo(members, first)
     first?.unused()
     const channel = (await this.#kit.channels.get(this.#work.channel.id)) ?? this.#work.channel
-    if (channel.pausedFor !== undefined) {
+    if (channel.pause !== undefined) {
       return { afterMs: this.#kit.parking.slot(channel.id, PAUSED_AFTER_MS, PAUSED_SPACING_MS) }
     }
     const { lane } = this.#work.claimed.chunk

@@ -122,7 +122,7 @@ export class Deliverer {
     if (!this.kit.recorder.ready || this.#stopping) return { afterMs: this.#stopping ? 0 : STORE_AWAY_AFTER_MS }
     const channel = await this.kit.channels.get(job.channelId)
     if (!channel) return this.#channelGone(job)
-    const probe = channel.pausedFor !== undefined
+    const probe = channel.pause !== undefined
     if (probe && !(await this.kit.breaker.mayProbe(channel))) return this.#standAside(job, channel)
     const pusher = await this.#open(channel)
     if (!pusher) return this.#later(channel, REFUSED_AFTER_MS, PAUSED_SPACING_MS)

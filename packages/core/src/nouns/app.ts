@@ -13,9 +13,6 @@ export type App = {
   createdAt: Date
 }
 
-/** Why every channel of such an app is paused; what it is paused for itself stands behind it. */
-export const APP_DISABLED = 'the app is disabled by the operator'
-
 /** Settings of one app; whatever is absent has the default of `APP_DEFAULTS`. */
 export type AppSettings = {
   maxRunningTasks?: number

@@ -1,3 +1,5 @@
+import type { Pause } from './pause.ts'
+
 /**
  * The nouns of Fanfare (docs/design.md §2). A new noun goes here first; the same word then stands in the URL, the code,
  * the queue and the table. Ids are decimal digits in a string and fit 2^53 − 1.
@@ -37,8 +39,8 @@ export type Channel = {
   name: string
   limits: ChannelLimits
   settings: ChannelSettings
-  /** Why the channel is paused (by an operator or by the breaker); absent = it runs. */
-  pausedFor?: string
+  /** Absent = it runs. */
+  pause?: Pause
   /** Absent until a channel of the first version is opened. */
   account?: ChannelAccount
   createdAt: Date

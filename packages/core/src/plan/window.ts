@@ -148,7 +148,7 @@ export class Window {
 
   async #judged(row: BacklogRow): Promise<Backlog> {
     const channel = await this.#options.channels.get(row.channelId)
-    const still = channel?.pausedFor !== undefined
+    const still = channel?.pause !== undefined
     const most = channel && (row.bulk || still) ? windowOf(channel, this.#options.perChannel ?? PER_CHANNEL) : 0
     return { ...row, most, still }
   }
@@ -203,7 +203,7 @@ function poorest(rows: readonly Backlog[], ofApp: ReadonlyMap<string, number>): 
 
 /** A slow channel needs few chunks in Redis; a paused one at most the one that finds out whether it works again. */
 export function windowOf(channel: Channel, most: number): number {
-  if (channel.pausedFor !== undefined) return isProbed(channel) ? 1 : 0
+  if (channel.pause !== undefined) return isProbed(channel) ? 1 : 0
   const { rate, perMs, unit } = channel.limits
   if (rate === 0) return most
   const perChunk = unit === 'request' && BATCHED.has(channel.platform) ? 1 : CHUNK_SIZE

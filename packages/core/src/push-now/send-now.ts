@@ -3,6 +3,7 @@ import type { Ids } from '../common/ids.ts'
 import type { Channel } from '../nouns/channel.ts'
 import type { Outcome } from '../nouns/chunk.ts'
 import type { Device } from '../nouns/device.ts'
+import type { Pause } from '../nouns/pause.ts'
 import type { Task } from '../nouns/task.ts'
 import type { Limiter, Permit } from '../ports/limiter.ts'
 import type { Log } from '../ports/log.ts'
@@ -46,7 +47,7 @@ type OpenPart = Part & { channel: Channel }
 export async function sendNow(run: Run, part: Part): Promise<NowResult[]> {
   const { channel, devices } = part
   if (!channel) return all(devices, 'rejected', 'no notifier exist')
-  if (channel.pausedFor !== undefined) return all(devices, 'rejected', pausedReason(channel.pausedFor))
+  if (channel.pause !== undefined) return all(devices, 'rejected', pausedReason(channel.pause))
   try {
     const { batchSize } = await run.ctx.pushers.for(channel)
     return await sendInSteps(run, { ...part, channel }, batchSize)
@@ -55,11 +56,8 @@ export async function sendNow(run: Run, part: Part): Promise<NowResult[]> {
   }
 }
 
-/**
- * A channel that the breaker stopped has bad credentials; one that its app stopped is just off (docs/wire-api.md §6.3).
- */
-const pausedReason = (pausedFor: string): string =>
-  pausedFor.startsWith('credentials refused') ? 'invalid notifier' : 'notifier disabled'
+/** A channel that the breaker stopped has bad credentials; one that its app stopped is just off (docs/wire-api.md §6.3). */
+const pausedReason = ({ by }: Pause): string => (by === 'credentials' ? 'invalid notifier' : 'notifier disabled')
 
 /** In one step where the limiter gives leave for all, else in as many as it takes. */
 async function sendInSteps(run: Run, part: OpenPart, batchSize: number): Promise<NowResult[]> {

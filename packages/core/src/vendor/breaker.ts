@@ -1,5 +1,6 @@
 import { IdleMap } from '../common/idle-map.ts'
 import type { Channel } from '../nouns/channel.ts'
+import { type Pause, sentenceOfPause } from '../nouns/pause.ts'
 import type { Log } from '../ports/log.ts'
 import type { Store } from '../ports/store/store.ts'
 
@@ -27,12 +28,10 @@ const COLD_MS = 3000
 const PROBE_EVERY_MS = 60_000
 /** A channel that nothing was heard of for so long may be forgotten. */
 const IDLE_MS = 60_000
-const REFUSED = 'credentials refused: '
-const QUOTA = 'daily quota used up until '
 
 /** Whether a paused channel goes on by itself, once a chunk of it finds out that it works again. */
-export const isProbed = ({ pausedFor }: Pick<Channel, 'pausedFor'>): boolean =>
-  pausedFor?.startsWith(REFUSED) === true || pausedFor?.startsWith(QUOTA) === true
+export const isProbed = ({ pause }: Pick<Channel, 'pause'>): boolean =>
+  pause?.by === 'credentials' || pause?.by === 'quota'
 
 type State = {
   failures: number
@@ -62,9 +61,9 @@ export class Breaker {
 
   /** Whether this process should try a paused channel now, with one request. Never true for an operator's pause. */
   async mayProbe(channel: Channel): Promise<boolean> {
-    const { pausedFor } = channel
-    if (pausedFor?.startsWith(QUOTA)) return this.#quotaOver(channel, pausedFor)
-    if (!pausedFor?.startsWith(REFUSED)) return false
+    const { pause } = channel
+    if (pause?.by === 'quota') return this.#quotaOver(channel, pause.until)
+    if (pause?.by !== 'credentials') return false
     const state = this.#of(channel.id)
     const every = this.#options.probeEveryMs ?? PROBE_EVERY_MS
     if (performance.now() < state.nextProbeAt) return false
@@ -105,7 +104,7 @@ export class Breaker {
     const proved = !state.warm
     state.failures = 0
     state.warm = true
-    if (proved && channel.pausedFor?.startsWith(REFUSED)) await this.#set(channel, null)
+    if (proved && channel.pause?.by === 'credentials') await this.#set(channel, null)
   }
 
   async refused(channel: Channel, reason: string): Promise<void> {
@@ -113,13 +112,13 @@ export class Breaker {
     state.failures++
     state.warm = false
     // A count that went past five without a pause (the write failed, another copy of the channel was resumed) pauses too.
-    if (state.failures < MOST_FAILURES || channel.pausedFor !== undefined) return
+    if (state.failures < MOST_FAILURES || channel.pause !== undefined) return
     const version = channel.updatedAt.getTime()
     if (version <= state.pausedVersion) return
     const before = state.pausedVersion
     state.pausedVersion = version
     try {
-      await this.#set(channel, `${REFUSED}${reason}`)
+      await this.#set(channel, { by: 'credentials', reason })
     } catch (error) {
       state.pausedVersion = before
       throw error
@@ -128,7 +127,8 @@ export class Breaker {
 
   /** The vendor's daily quota is used up: nothing is sent before its next day begins. */
   async quotaUsed(channel: Channel): Promise<void> {
-    if (channel.pausedFor === undefined) await this.#set(channel, `${QUOTA}${nextDay(channel, this.#options.now())}`)
+    if (channel.pause !== undefined) return
+    await this.#set(channel, { by: 'quota', until: nextDay(channel, this.#options.now()) })
   }
 
   /** The channel was changed by someone: what was known of it no longer holds. */
@@ -154,17 +154,21 @@ export class Breaker {
     return fresh
   }
 
-  async #quotaOver(channel: Channel, pausedFor: string): Promise<boolean> {
-    if (this.#options.now() < Date.parse(pausedFor.slice(QUOTA.length))) return false
+  async #quotaOver(channel: Channel, until: Date): Promise<boolean> {
+    if (this.#options.now() < until.getTime()) return false
     await this.#set(channel, null)
     return false
   }
 
-  async #set(channel: Channel, pausedFor: string | null): Promise<void> {
-    const fields = { alert: 'channel-paused', channelId: channel.id, platform: channel.platform, pausedFor }
-    if (pausedFor === null) this.#options.log.info({ channelId: channel.id }, 'channel works again')
-    else this.#options.log.error(fields, 'channel paused')
-    await this.#options.store.channels.update(channel.id, { pausedFor })
+  async #set(channel: Channel, pause: Pause | null): Promise<void> {
+    const { id, platform } = channel
+    const { log } = this.#options
+    if (pause === null) log.info({ channelId: id }, 'channel works again')
+    else {
+      const fields = { alert: 'channel-paused', channelId: id, platform, pausedFor: sentenceOfPause(pause) }
+      log.error(fields, 'channel paused')
+    }
+    await this.#options.store.channels.update(id, { pause })
     this.#options.onChange?.(channel.id)
   }
 }
@@ -180,8 +184,8 @@ function mostInFlight(state: State): number {
 }
 
 /** Chinese vendors count by Beijing's day, the others by UTC. */
-function nextDay(channel: Channel, now: number): string {
+function nextDay(channel: Channel, now: number): Date {
   const dayMs = 86_400_000
   const zoneMs = ['xiaomi', 'huawei', 'wecom'].includes(channel.platform) ? 8 * 3_600_000 : 0
-  return new Date((Math.floor((now + zoneMs) / dayMs) + 1) * dayMs - zoneMs).toISOString()
+  return new Date((Math.floor((now + zoneMs) / dayMs) + 1) * dayMs - zoneMs)
 }

@@ -1,5 +1,6 @@
 import { APP_DISABLED, type Channel, type ChannelAccount, type ChannelStore, type Resealed } from '@fanfare/core'
 import { trusted } from 'mongoose'
+import { pauseText, toPause } from '../common/pause.ts'
 import { resealed, type Sealed, type Sealer } from '../common/seal.ts'
 import type { Db } from './connect.ts'
 import { isDuplicate } from './errors.ts'
@@ -13,7 +14,7 @@ export function channelStore(db: Db, sealer: Sealer): Omit<ChannelStore, 'proofO
   return {
     /** The count is taken before the insert: racing inserts may pass the limit by as many as race. */
     async insert(channel, credential, most = Number.POSITIVE_INFINITY) {
-      const { id, appId, limits, settings, account, ...rest } = channel
+      const { id, appId, limits, settings, account, pause, ...rest } = channel
       if ((await db.channels.countDocuments({ appId: Number(appId) })) >= most) return 'full'
       const now = await db.clock.now()
       const json = { limits: JSON.stringify(limits), settings: JSON.stringify(settings) }
@@ -21,6 +22,7 @@ export function channelStore(db: Db, sealer: Sealer): Omit<ChannelStore, 'proofO
       const ids = { _id: Number(id), appId: Number(appId) }
       const row: ChannelDoc = { ...rest, ...ids, ...json, credential: sealed, createdAt: now, updatedAt: now }
       if (account) row.account = accountDoc(account)
+      if (pause) row.pausedFor = pauseText(pause)
       return !(await isDuplicate(rawOf(db.channels).insertOne(row)))
     },
     async ofApp(appId) {
@@ -81,7 +83,7 @@ async function withApps<T extends Channel | undefined>(db: Db, channels: T[]): P
   if (rows.length === 0) return channels
   const disabled = new Set(rows.map((row) => String(row._id)))
   return channels.map((channel) =>
-    channel && disabled.has(channel.appId) ? { ...channel, pausedFor: APP_DISABLED } : channel,
+    channel && disabled.has(channel.appId) ? { ...channel, pause: APP_DISABLED } : channel,
   )
 }
 async function ofAccount(db: Db, platform: string, accountId: string): Promise<Channel[]> {
@@ -98,14 +100,14 @@ const NO_SECRET = { credential: 0 } as const
 async function update(db: Db, sealer: Sealer, id: string, change: Change): Promise<Channel | undefined> {
   const row = await db.channels.findOne({ _id: Number(id) }, { appId: 1 }).lean()
   if (!row) return undefined
-  const { limits, settings, pausedFor, credential, account } = change
+  const { limits, settings, pause, credential, account } = change
   const set: Partial<ChannelDoc> = { updatedAt: await db.clock.now() }
   if (limits) set.limits = JSON.stringify(limits)
   if (settings) set.settings = JSON.stringify(settings)
-  if (typeof pausedFor === 'string') set.pausedFor = pausedFor
+  if (pause) set.pausedFor = pauseText(pause)
   if (credential !== undefined) set.credential = sealer.seal(credential, { appId: String(row.appId), channelId: id })
   if (account) set.account = accountDoc(account)
-  const unset = pausedFor === null ? { $unset: { pausedFor: 1 } } : {}
+  const unset = pause === null ? { $unset: { pausedFor: 1 } } : {}
   const changed = await db.channels
     .findOneAndUpdate({ _id: Number(id) }, { $set: set, ...unset }, { returnDocument: 'after', projection: NO_SECRET })
     .lean<PublicRow>()
@@ -121,7 +123,7 @@ function toChannel(row: PublicRow): Channel {
     name: row.name,
     limits: JSON.parse(row.limits),
     settings: JSON.parse(row.settings),
-    ...(row.pausedFor !== undefined && { pausedFor: row.pausedFor }),
+    ...(row.pausedFor !== undefined && { pause: toPause(row.pausedFor) }),
     ...(row.account && { account: accountDoc(row.account) }),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

@@ -8,6 +8,7 @@ import {
   type Resealed,
   SealError,
 } from '@fanfare/core'
+import { pauseText, toPause } from '../common/pause.ts'
 import { resealed, type Sealed, type Sealer } from '../common/seal.ts'
 import type { Db } from './db.ts'
 import { toKey } from './db.ts'
@@ -30,7 +31,9 @@ const COLUMNS = [
   'account',
 ] as const satisfies (keyof ChannelRow)[]
 const columnOf = (name: (typeof COLUMNS)[number]): string =>
-  name === 'paused_for' ? `case when a.disabled = 1 then '${APP_DISABLED}' else c.paused_for end` : `c.${name}`
+  name === 'paused_for'
+    ? `case when a.disabled = 1 then '${pauseText(APP_DISABLED)}' else c.paused_for end`
+    : `c.${name}`
 const SELECT = `
   select json_group_array(json_object(${COLUMNS.map((name) => `'${name}', ${columnOf(name)}`).join()}))
   from channels c left join apps a on a.id = c.app`
@@ -68,7 +71,7 @@ function update(db: Db, sealer: Sealer, id: string, change: ChannelChange): Chan
   const set = {
     ...(change.limits && { limits: JSON.stringify(change.limits) }),
     ...(change.settings && { settings: JSON.stringify(change.settings) }),
-    ...(change.pausedFor !== undefined && { paused_for: change.pausedFor }),
+    ...(change.pause !== undefined && { paused_for: change.pause && pauseText(change.pause) }),
     ...(credential !== undefined && { sealed: sealed(sealer, channel, credential) }),
     ...(change.account && accountColumns(change.account)),
     updated_at: db.now(),
@@ -95,7 +98,7 @@ function insert(db: Db, channel: NewChannel, sealedCredential: string): boolean 
     name: channel.name,
     limits: JSON.stringify(channel.limits),
     settings: JSON.stringify(channel.settings),
-    paused_for: channel.pausedFor ?? null,
+    paused_for: channel.pause ? pauseText(channel.pause) : null,
     sealed: sealedCredential,
     created_at: db.now(),
     updated_at: db.now(),
@@ -182,7 +185,7 @@ const toChannel = (row: ChannelRow): Channel => ({
   name: row.name,
   limits: JSON.parse(row.limits) as Channel['limits'],
   settings: JSON.parse(row.settings) as Channel['settings'],
-  ...(row.paused_for !== null && { pausedFor: row.paused_for }),
+  ...(row.paused_for !== null && { pause: toPause(row.paused_for) }),
   ...(row.account_id !== null &&
     row.proof !== null &&
     row.account !== null && { account: { id: row.account_id, proof: row.proof, key: row.account } }),

@@ -69,18 +69,18 @@ export function appCases(get: GetSubject): void {
   it('shows the channels of a disabled app as paused, and as they were once it is enabled', async () => {
     const { store, make } = get()
     const channel = await make.channel()
-    const paused = await make.channel({ appId: channel.appId, pausedFor: 'credentials refused: x' })
+    const paused = await make.channel({ appId: channel.appId, pause: { by: 'credentials', reason: 'x' } })
     const other = await make.channel()
     const reasons = async () => {
       const ids = [channel.id, paused.id, other.id, '0']
       const [byIds, ofApp] = [await store.channels.byIds(ids), await store.channels.ofApp(channel.appId)]
-      expect(ofApp.map((one) => one.pausedFor)).toEqual(byIds.slice(0, 2).map((one) => one?.pausedFor))
-      return byIds.map((one) => one?.pausedFor)
+      expect(ofApp.map((one) => one.pause)).toEqual(byIds.slice(0, 2).map((one) => one?.pause))
+      return byIds.map((one) => one?.pause)
     }
     await store.apps.update(channel.appId, { disabled: true })
     expect((await store.apps.byIds([channel.appId]))[0]?.disabled).toBe(true)
     expect(await reasons()).toEqual([APP_DISABLED, APP_DISABLED, undefined, undefined])
-    expect((await store.channels.update(channel.id, { limits: channel.limits }))?.pausedFor).toBe(APP_DISABLED)
+    expect((await store.channels.update(channel.id, { limits: channel.limits }))?.pause).toEqual(APP_DISABLED)
     await store.apps.update(channel.appId, { disabled: false })
     expect(await reasons()).toEqual([undefined, 'credentials refused: x', undefined, undefined])
     expect((await store.apps.byIds([channel.appId]))[0]?.disabled).toBeUndefined()
@@ -123,15 +123,15 @@ export function appCases(get: GetSubject): void {
     const { store, make } = get()
     const { id } = await make.channel({}, 'old')
     const limits = { rate: 9, unit: 'token', perMs: 60_000 } as const
-    expect(await store.channels.update(id, { limits, pausedFor: 'credentials' })).toMatchObject({
+    expect(await store.channels.update(id, { limits, pause: { by: 'credentials', reason: 'refused' } })).toMatchObject({
       limits,
-      pausedFor: 'credentials',
+      pause: { by: 'credentials', reason: 'refused' },
     })
-    const changed = await store.channels.update(id, { credential: 'new', settings: { host: 'h' }, pausedFor: null })
+    const changed = await store.channels.update(id, { credential: 'new', settings: { host: 'h' }, pause: null })
     expect(changed).toMatchObject({ limits, settings: { host: 'h' } })
-    expect(changed?.pausedFor).toBeUndefined()
+    expect(changed?.pause).toBeUndefined()
     expect(await store.channels.credential(id)).toBe('new')
-    expect(await store.channels.update('0', { pausedFor: 'x' })).toBeUndefined()
+    expect(await store.channels.update('0', { pause: { by: 'app', reason: 'x' } })).toBeUndefined()
   })
 
   it('says whose limit a channel counts against, and finds all of a counting id in their order', async () => {

@@ -1,4 +1,5 @@
 import type { Channel, ChannelAccount, PlatformName } from '../../nouns/channel.ts'
+import type { Pause } from '../../nouns/pause.ts'
 
 export type NewChannel = Omit<Channel, 'createdAt' | 'updatedAt'>
 
@@ -10,13 +11,13 @@ export interface ChannelStore {
   insert(channel: NewChannel, credential: string, most?: number): Promise<boolean | 'full'>
   ofApp(appId: string): Promise<Channel[]>
   byIds(ids: readonly string[]): Promise<(Channel | undefined)[]>
-  /** `pausedFor: null` resumes. Answers the channel as it stands now. */
+  /** `pause: null` resumes. Answers the channel as it stands now. */
   update(
     id: string,
     change: {
       limits?: Channel['limits']
       settings?: Channel['settings']
-      pausedFor?: string | null
+      pause?: Pause | null
       credential?: string
       account?: ChannelAccount
     },
