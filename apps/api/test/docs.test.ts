@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { ERRORS } from '@fanfare/core'
 import { expect, it } from '@jest/globals'
 import { ROUTES } from '../src/routes/index.ts'
+import { ERRORS } from '../src/wire/errors.ts'
 
 const PAGE = new URL('../../../docs/http-api.md', import.meta.url)
 const LIST = /(<!-- errors:begin -->\n)([\s\S]*?)(<!-- errors:end -->)/

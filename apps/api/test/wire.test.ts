@@ -1,7 +1,9 @@
+import { PushError } from '@fanfare/core'
 import { describe, expect, it } from '@jest/globals'
-import { parse } from '../src/http/parse.ts'
+import { sentenceOf, statusOf } from '../src/wire/errors.ts'
 import { pushMessage, toMessage } from '../src/wire/message.ts'
 import { idOfUuid, uuidOf } from '../src/wire/notifier.ts'
+import { parse } from '../src/wire/parse.ts'
 import { instantOf } from '../src/wire/start-date.ts'
 import { widthOf } from '../src/wire/text.ts'
 
@@ -89,4 +91,11 @@ it('a uuid tells the id again, up to the largest', () => {
     expect(idOfUuid(uuidOf(id))).toBe(id)
   }
   expect(idOfUuid('10492024')).toBeUndefined()
+})
+
+describe('an error', () => {
+  it('has the status and the sentence of its line in the table, filled from its details', () => {
+    const error = new PushError('LABEL_UNKNOWN', { label: 'vip' })
+    expect([statusOf(error), sentenceOf(error)]).toEqual([400, 'push label not exists of vip'])
+  })
 })

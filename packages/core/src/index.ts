@@ -1,6 +1,14 @@
 export { Batcher } from './common/batcher.ts'
 export { readBytes } from './common/bytes.ts'
-export { acceptError, ERRORS, type ErrorCode, PushError, SealError, StoreDownError } from './common/errors.ts'
+export {
+  acceptError,
+  type ErrorCode,
+  type ErrorDetails,
+  PushError,
+  Refusal,
+  SealError,
+  StoreDownError,
+} from './common/errors.ts'
 export { IdleMap } from './common/idle-map.ts'
 export { Ids, isId } from './common/ids.ts'
 export { readMasterKeys } from './common/master-keys.ts'

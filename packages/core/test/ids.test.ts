@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { backoffMs, Ids, isId, PushError, RETRY } from '../src/index.ts'
+import { backoffMs, Ids, isId, RETRY } from '../src/index.ts'
 
 describe('Ids', () => {
   it('are rising and unique over concurrent callers, one block per thousand', async () => {
@@ -40,12 +40,5 @@ describe('backoffMs', () => {
     expect(backoffMs(0, RETRY, 0)).toBe(7500)
     expect(backoffMs(0, RETRY, 1)).toBe(12_500)
     expect(backoffMs(99, RETRY, 0.5)).toBe(RETRY.maxMs)
-  })
-})
-
-describe('PushError', () => {
-  it('fills its sentence from the details', () => {
-    const error = new PushError('LABEL_UNKNOWN', { label: 'vip' })
-    expect([error.status, error.message]).toEqual([400, 'push label not exists of vip'])
   })
 })

@@ -2,7 +2,7 @@ import { boardRouter } from '@fanfare/queue'
 import type { Express, NextFunction, Request, Response } from 'express'
 import { requireOperator } from '../auth/auth.ts'
 import type { ApiContext } from '../context.ts'
-import { problem, toPushError } from './errors.ts'
+import { problem, toWireError } from './errors.ts'
 
 const PATH = '/admin/queues'
 
@@ -24,7 +24,7 @@ function guard(ctx: ApiContext, { req, res, next }: Step): void {
   try {
     requireOperator(asBearer(req.headers.authorization), ctx.config.operatorToken)
   } catch (error) {
-    const answer = problem(toPushError(error), req.originalUrl)
+    const answer = problem(toWireError(error), req.originalUrl)
     res.setHeader('WWW-Authenticate', 'Basic realm="Fanfare operators", charset="UTF-8"')
     res.setHeader('Content-Type', answer.type ?? 'application/problem+json')
     res.statusCode = answer.status ?? 401

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { PushError } from '@fanfare/core'
+import { RequestError } from '../wire/errors.ts'
+import { badInput } from '../wire/parse.ts'
 import { RequestAborted } from './errors.ts'
 import type { BodyKind } from './route.ts'
 
@@ -25,8 +26,8 @@ export async function readBody(req: IncomingMessage, kind: BodyKind, limitBytes 
 
 function checkHeaders(req: IncomingMessage, kind: BodyKind): void {
   const encoding = req.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') throw new PushError('MEDIA_TYPE')
-  if (kind === 'json' && !isJsonType(req.headers['content-type'])) throw new PushError('MEDIA_TYPE')
+  if (encoding !== undefined && encoding !== 'identity') throw new RequestError('MEDIA_TYPE')
+  if (kind === 'json' && !isJsonType(req.headers['content-type'])) throw new RequestError('MEDIA_TYPE')
 }
 
 function isJsonType(type: string | undefined): boolean {
@@ -38,7 +39,7 @@ function readText(req: IncomingMessage, limitBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    const tooLarge = () => reject(new PushError('BODY_TOO_LARGE', { limit: `${limitBytes / 1024} KB` }))
+    const tooLarge = () => reject(new RequestError('BODY_TOO_LARGE', { limit: `${limitBytes / 1024} KB` }))
     req.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size <= limitBytes) chunks.push(chunk)
@@ -59,7 +60,7 @@ function readText(req: IncomingMessage, limitBytes: number): Promise<string> {
 function resolveText(chunks: Buffer[], resolve: (text: string) => void, reject: (error: unknown) => void): void {
   const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)
   if (isUtf8(bytes)) resolve(bytes.toString('utf8'))
-  else reject(new PushError('JSON_PARSE', { detail: 'not UTF-8' }))
+  else reject(new RequestError('JSON_PARSE', { detail: 'not UTF-8' }))
 }
 
 /** Depth and number of keys are limited before JSON.parse; keys and strings that cannot be kept are refused after it. */
@@ -69,7 +70,7 @@ export function parseJson(raw: string): unknown {
   try {
     value = JSON.parse(raw)
   } catch (error) {
-    throw new PushError('JSON_PARSE', { detail: syntaxError(error) })
+    throw new RequestError('JSON_PARSE', { detail: syntaxError(error) })
   }
   if (SUSPICIOUS.test(raw)) checkTree(value, '')
   return value
@@ -87,9 +88,9 @@ function checkShape(raw: string): void {
     const code = raw.charCodeAt(i)
     if (code === 34) i = endOfString(raw, i)
     else if (code === 123 || code === 91) {
-      if (++depth > MAX_DEPTH) throw refused('body', `nested deeper than ${MAX_DEPTH}`)
+      if (++depth > MAX_DEPTH) throw badInput({ field: 'body', detail: `nested deeper than ${MAX_DEPTH}` })
     } else if (code === 125 || code === 93) depth--
-    else if (code === 58 && ++keys > MAX_KEYS) throw refused('body', `more than ${MAX_KEYS} keys`)
+    else if (code === 58 && ++keys > MAX_KEYS) throw badInput({ field: 'body', detail: `more than ${MAX_KEYS} keys` })
   }
 }
 
@@ -105,20 +106,17 @@ function endOfString(raw: string, start: number): number {
 
 function checkTree(value: unknown, path: string): void {
   if (typeof value === 'string') {
-    if (LONE_SURROGATE.test(value)) throw refused(path || 'body', 'holds a lone surrogate')
+    if (LONE_SURROGATE.test(value)) throw badInput({ field: path || 'body', detail: 'holds a lone surrogate' })
     return
   }
   if (typeof value !== 'object' || value === null) return
   for (const [key, item] of Object.entries(value)) {
     const field = path === '' ? key : `${path}.${key}`
-    if (FORBIDDEN.has(key)) throw refused(field, 'is not allowed as a key')
-    if (LONE_SURROGATE.test(key)) throw refused(path || 'body', 'a key holds a lone surrogate')
+    if (FORBIDDEN.has(key)) throw badInput({ field, detail: 'is not allowed as a key' })
+    if (LONE_SURROGATE.test(key)) throw badInput({ field: path || 'body', detail: 'a key holds a lone surrogate' })
     checkTree(item, field)
   }
 }
-
-const refused = (field: string, detail: string): PushError =>
-  new PushError(field.startsWith('pushMessage') ? 'BAD_MESSAGE' : 'BAD_PARAMETER', { field, detail })
 
 /** V8 quotes the text it was given; the caller gets the reason only. */
 const syntaxError = (error: unknown): string =>

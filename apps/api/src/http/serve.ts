@@ -3,9 +3,10 @@ import { type App, isId, PushError } from '@fanfare/core'
 import { bearerOf, type Claims, requireApp, requireOperator } from '../auth/auth.ts'
 import type { ApiContext } from '../context.ts'
 import { takeRequest } from '../limits/limits.ts'
+import { statusOf, type WireError } from '../wire/errors.ts'
 import { SAFE_NAME } from '../wire/names.ts'
 import { type Body, GUEST_LIMIT_BYTES, readBody } from './body.ts'
-import { envelope, problem, RequestAborted, toPushError } from './errors.ts'
+import { envelope, problem, RequestAborted, toWireError } from './errors.ts'
 import type { Answer, Call, Route } from './route.ts'
 
 export const JSON_TYPE = 'application/json; charset=utf-8'
@@ -22,8 +23,8 @@ export async function serve(ctx: ApiContext, route: Route, asked: Asked, res: Se
     write(asked.req, res, answer)
   } catch (thrown) {
     if (thrown instanceof RequestAborted) return
-    const error = toPushError(thrown)
-    if (error.status >= 500) ctx.log.error({ code: error.code, err: causeOf(error) }, 'request failed')
+    const error = toWireError(thrown)
+    if (statusOf(error) >= 500) ctx.log.error({ code: error.code, err: causeOf(error) }, 'request failed')
     endWhenStopping(ctx, res)
     write(asked.req, res, route.policy === 'operator' ? problem(error, pathOf(asked.url)) : envelope(error, startedAt))
   }
@@ -138,7 +139,7 @@ function pathOf(url: string): string {
 }
 
 /** An error outside of any route, in the envelope of its part of the tree. */
-export function refuse(asked: Pick<Asked, 'req' | 'url'>, res: ServerResponse, error: PushError): void {
+export function refuse(asked: Pick<Asked, 'req' | 'url'>, res: ServerResponse, error: WireError): void {
   const path = pathOf(asked.url)
   write(asked.req, res, path.startsWith('/admin') ? problem(error, path) : envelope(error, Date.now()))
 }
@@ -159,5 +160,5 @@ function write(req: IncomingMessage, res: ServerResponse, answer: Answer): void 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 
-const causeOf = (error: PushError): string =>
+const causeOf = (error: WireError): string =>
   error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause ?? error.message)

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { PushError } from '@fanfare/core'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { ApiContext } from '../context.ts'
+import { RequestError } from '../wire/errors.ts'
 import { envelope } from './errors.ts'
 import { hotRoute } from './hot.ts'
 import type { Route } from './route.ts'
@@ -23,7 +24,7 @@ export function createApp(ctx: ApiContext, routes: readonly Route[]): Express {
     const allow = group.map((route) => route.method).join(', ')
     mounted.all((req, res) => {
       res.setHeader('Allow', allow)
-      refuse(askedOf(req), res, new PushError('METHOD_NOT_ALLOWED', { method: req.method }))
+      refuse(askedOf(req), res, new RequestError('METHOD_NOT_ALLOWED', { method: req.method }))
     })
   }
   return app
@@ -31,7 +32,7 @@ export function createApp(ctx: ApiContext, routes: readonly Route[]): Express {
 
 /** What no route took, and URLs that cannot be decoded. Mounted after everything else. */
 export function closeApp(app: Express): void {
-  const invalid = (req: Request, res: Response) => refuse(askedOf(req), res, new PushError('URL_INVALID'))
+  const invalid = (req: Request, res: Response) => refuse(askedOf(req), res, new RequestError('URL_INVALID'))
   app.use(invalid)
   app.use((_error: unknown, req: Request, res: Response, _next: NextFunction) => invalid(req, res))
 }
@@ -85,7 +86,7 @@ function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
     return
   }
   const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-  const refused = late ? new PushError('REQUEST_TIMEOUT') : new PushError('HTTP_INVALID')
+  const refused = late ? new RequestError('REQUEST_TIMEOUT') : new RequestError('HTTP_INVALID')
   // Whoever does not take the answer does not keep the connection for that.
   setTimeout(() => socket.destroy(), GRACE_MS).unref()
   const { body } = envelope(refused, Date.now())

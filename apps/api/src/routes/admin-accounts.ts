@@ -1,8 +1,8 @@
-import { parse, parseQuery } from '../http/parse.ts'
 import type { Answer, RootRoute } from '../http/route.ts'
 import { changeAccounts, fetchAccounts, fetchAccountsOfApp, type ShownAccount } from '../operations/accounts.ts'
 import { fetchApp } from '../operations/apps.ts'
 import { accountsQuery, accountView, askedAccounts, changedAccounts } from '../wire/account.ts'
+import { parse, parseQuery } from '../wire/parse.ts'
 
 const all = (accounts: readonly ShownAccount[]): Answer => ({
   body: JSON.stringify({ data: accounts.map(accountView) }),

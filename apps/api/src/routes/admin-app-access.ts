@@ -1,10 +1,10 @@
 import type { App } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { parse } from '../http/parse.ts'
 import type { RootRoute } from '../http/route.ts'
 import { endTokens, fetchApp, rotateSecret, setDisabled } from '../operations/apps.ts'
 import { appView } from '../wire/admin.ts'
 import { pathApp } from '../wire/names.ts'
+import { parse } from '../wire/parse.ts'
 
 const change = (
   method: RootRoute['method'],

@@ -1,9 +1,9 @@
 import type { App } from '@fanfare/core'
-import { parse } from '../http/parse.ts'
 import type { Answer, RootRoute } from '../http/route.ts'
 import { fetchApp, insertApp, updateApp } from '../operations/apps.ts'
 import { appSettings, appView, newApp } from '../wire/admin.ts'
 import { pathApp } from '../wire/names.ts'
+import { parse } from '../wire/parse.ts'
 
 const json = (value: object): Answer => ({ body: JSON.stringify(value) })
 const one = (app: App): Answer => json({ data: appView(app) })

@@ -1,10 +1,10 @@
-import { parse } from '../http/parse.ts'
 import { notifierEntities } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { checkAddress } from '../operations/addresses.ts'
 import { channelOf, deleteChannel, fetchChannels, insertChannel, updateChannel } from '../operations/channels.ts'
 import { nameOrUuid } from '../wire/names.ts'
 import { changedNotifier, changeOf, newNotifier, notifierView, toDraft } from '../wire/notifier.ts'
+import { parse } from '../wire/parse.ts'
 
 /** docs/wire-api.md §4.3; the certificate goes in and never comes out. */
 export const getNotifiers = tenant('GET', '/notifiers', 'none', async (ctx, call) =>

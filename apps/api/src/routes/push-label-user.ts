@@ -1,10 +1,10 @@
-import { parse, parseQuery } from '../http/parse.ts'
 import { data } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { labelOf, removeUsers } from '../operations/labels.ts'
 import { memberView, usernames } from '../wire/label.ts'
 import { pathLabel, pathUsername } from '../wire/names.ts'
 import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
+import { parse, parseQuery } from '../wire/parse.ts'
 
 /** docs/wire-api.md §3. A user need not be bound: membership makes the user exist. */
 export const postLabelUsers = tenant('POST', '/push/label/:label/user', 'json', async (ctx, call) => {

@@ -1,10 +1,10 @@
-import { parse, parseQuery } from '../http/parse.ts'
 import { data } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { deleteLabel, insertLabel, labelOf } from '../operations/labels.ts'
 import { createdView, labelView, newLabel } from '../wire/label.ts'
 import { pathLabel } from '../wire/names.ts'
 import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
+import { parse, parseQuery } from '../wire/parse.ts'
 
 /** docs/wire-api.md §3. */
 export const postLabel = tenant('POST', '/push/label', 'json', async (ctx, call) => {

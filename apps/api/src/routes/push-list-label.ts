@@ -1,6 +1,6 @@
-import { parse } from '../http/parse.ts'
 import { tenant } from '../http/route.ts'
 import { pushLabels } from '../operations/push-labels.ts'
+import { parse } from '../wire/parse.ts'
 import { label } from '../wire/push.ts'
 
 /** docs/wire-api.md §1.1: users that have all of the labels. */

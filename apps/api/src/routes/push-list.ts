@@ -1,8 +1,8 @@
-import { parse } from '../http/parse.ts'
 import { bare } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { pushLabels } from '../operations/push-labels.ts'
 import { pushAudience } from '../operations/tasks.ts'
+import { parse } from '../wire/parse.ts'
 import { label, list } from '../wire/push.ts'
 
 /** docs/wire-api.md §1.1, §7.1: users as a task; with `pushFunc: "LABEL"` the label push. */

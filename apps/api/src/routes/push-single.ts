@@ -1,8 +1,8 @@
 import { PushError } from '@fanfare/core'
-import { parse } from '../http/parse.ts'
 import { tenant } from '../http/route.ts'
 import { pushUsers } from '../operations/push.ts'
 import { pushSync } from '../operations/push-sync.ts'
+import { parse } from '../wire/parse.ts'
 import { single } from '../wire/push.ts'
 
 /** docs/wire-api.md §1.1, §7.6; `async: false` sends at once and takes exactly one user. */

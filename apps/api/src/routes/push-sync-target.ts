@@ -1,7 +1,7 @@
-import { parse } from '../http/parse.ts'
 import { tenant } from '../http/route.ts'
 import { pushSync } from '../operations/push-sync.ts'
 import { pathUser } from '../wire/names.ts'
+import { parse } from '../wire/parse.ts'
 import { toOne } from '../wire/push.ts'
 
 /** docs/wire-api.md §1.1: the vendors' answers, one element per bound device. */

@@ -1,10 +1,10 @@
-import { parse, parseQuery } from '../http/parse.ts'
 import { data } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { resultsOf, taskWithFigures } from '../operations/task-results.ts'
 import { cancelTask, pauseTask, resumeTask, taskOf, updateTask } from '../operations/tasks.ts'
 import { pathTask } from '../wire/names.ts'
 import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
+import { parse, parseQuery } from '../wire/parse.ts'
 import { resultStatus, taskPatch, taskView } from '../wire/task.ts'
 
 /** docs/wire-api.md §1.1; the shape of the answer is ours. */

@@ -1,7 +1,7 @@
-import { parseQuery } from '../http/parse.ts'
 import { data } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { numberedPage } from '../wire/page.ts'
+import { parseQuery } from '../wire/parse.ts'
 import { taskView } from '../wire/task.ts'
 
 /** docs/wire-api.md §1.1: tasks of the app, newest first; the shape of the answer is ours. */

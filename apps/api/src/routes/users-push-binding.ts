@@ -1,12 +1,12 @@
 import type { Device } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { parse } from '../http/parse.ts'
 import { entities } from '../http/reply.ts'
 import { type TenantCall, tenant } from '../http/route.ts'
 import { fetchChannels } from '../operations/channels.ts'
 import { fetchTokens, registerToken, requireUser } from '../operations/devices.ts'
 import { bindingViews, toBinding } from '../wire/binding.ts'
 import { pathUsername } from '../wire/names.ts'
+import { parse } from '../wire/parse.ts'
 
 /** docs/wire-api.md §4.1: the bindings of that device afterwards. */
 export const putBinding = tenant('PUT', '/users/:username/push/binding', 'json', async (ctx, call) => {

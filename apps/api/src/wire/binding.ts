@@ -1,6 +1,7 @@
 import { type Channel, type Device, type PlatformName, PushError } from '@fanfare/core'
 import { z } from 'zod'
 import { NOTIFIER_NAME } from './names.ts'
+import { parse } from './parse.ts'
 
 const text = z.string()
 
@@ -19,12 +20,8 @@ export type Given = { deviceId: string; notifier: string; token: string }
 
 /** The fields of a binding; throws BINDING_INVALID in the words of docs/wire-api.md §4.1. */
 export function toBinding(body: unknown): Given {
-  const parsed = binding.safeParse(body)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw invalid(`${issue?.path.join('.') || 'body'}: ${(issue?.message ?? '').replace(/^Invalid input: /, '')}`)
-  }
-  const { device_id: deviceId, notifier_name: notifier, device_token: token } = parsed.data
+  const given = parse(binding, body, ({ field, detail }) => invalid(`${field}: ${detail}`))
+  const { device_id: deviceId, notifier_name: notifier, device_token: token } = given
   if (!DEVICE_ID.test(deviceId)) throw invalid('device_id: must be 1 to 128 visible ASCII characters')
   if (notifier !== '' && !NOTIFIER_NAME.test(notifier)) throw invalid('notifier_name: is no name of a notifier')
   if (token !== '' && !VISIBLE.test(token)) throw invalid('device_token: must be 1 to 4096 visible ASCII characters')

@@ -2,6 +2,8 @@ import { PushError } from '@fanfare/core'
 import { z } from 'zod'
 import { MAX_TTL_SECONDS } from '../auth/auth.ts'
 import type { Credentials } from '../operations/apps.ts'
+import { RequestError } from './errors.ts'
+import { parse } from './parse.ts'
 
 const schema = z.looseObject({
   grant_type: z.string().nullish(),
@@ -20,16 +22,10 @@ const schema = z.looseObject({
 
 /** Client credentials in the words of docs/wire-api.md §5.1. */
 export function toCredentials(body: unknown): Credentials {
-  const parsed = schema.safeParse(body)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    const detail = (issue?.message ?? '').replace(/^Invalid input: /, '')
-    throw new PushError('BAD_PARAMETER', { field: issue?.path.join('.') || 'body', detail })
-  }
-  const { grant_type, client_id, client_secret, ttl } = parsed.data
-  if (grant_type !== 'client_credentials') throw new PushError('GRANT_TYPE')
-  if (!client_id) throw new PushError('CLIENT_ID_MISSING')
-  if (!client_secret) throw new PushError('CLIENT_SECRET_MISSING')
+  const { grant_type, client_id, client_secret, ttl } = parse(schema, body)
+  if (grant_type !== 'client_credentials') throw new RequestError('GRANT_TYPE')
+  if (!client_id) throw new RequestError('CLIENT_ID_MISSING')
+  if (!client_secret) throw new RequestError('CLIENT_SECRET_MISSING')
   if (ttl !== undefined && ttl !== null && (ttl < 0 || ttl > MAX_TTL_SECONDS)) {
     throw new PushError('BAD_PARAMETER', { field: 'ttl', detail: `must be from 0 to ${MAX_TTL_SECONDS} seconds` })
   }
