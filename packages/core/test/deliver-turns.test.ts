@@ -40,3 +40,8 @@ it('lets something begin now and then, however much goes on', async () => {
   const at = await began([...new Array(30).fill('going'), 'new'])
   expect(inOrder(at).indexOf(30)).toBe(8)
 })
+
+it('lets what begins of one app go before what goes on of another', async () => {
+  const at = await began([...new Array(30).fill('going'), 'new'], (piece) => (piece < 30 ? 'many' : 'few'))
+  expect(inOrder(at).indexOf(30)).toBe(1)
+})

@@ -1,6 +1,6 @@
 import type { Log, PlatformName } from '@fanfare/core'
 import { type Connection, connect, disconnect, within } from '@fanfare/redis'
-import { DelayedError, type Job, Worker, type WorkerOptions } from 'bullmq'
+import { DelayedError, type Job, type Worker, type WorkerOptions } from 'bullmq'
 import { takesJobs } from './connections.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
 import {
@@ -12,6 +12,7 @@ import {
   toDeliverJob,
 } from './jobs.ts'
 import { type Owner, Places, type ShareRule } from './places.ts'
+import { PromptWorker } from './prompt-worker.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** `afterMs`: not finished, run it again after so long (this costs no attempt). */
@@ -83,7 +84,7 @@ class DeliverConsumer implements Consumer {
       bulk: new Places({ size: maxBulk, waiters, ...BULK_WAITS, ...(share && { share }) }),
     }
     this.#redis = connect(options.redisUrl, 'endless')
-    this.#worker = new Worker<DeliverData>(
+    this.#worker = new PromptWorker<DeliverData>(
       options.platform,
       (job, token) => this.#process(job, token),
       workerOptions(this.#redis, { ...options, concurrency: concurrency + maxBulk + 2 * waiters }),

@@ -1,10 +1,11 @@
 import type { Log } from '@fanfare/core'
 import { connect, disconnect } from '@fanfare/redis'
-import { DelayedError, type Job, Worker } from 'bullmq'
+import { DelayedError, type Job } from 'bullmq'
 import { takesJobs } from './connections.ts'
 import { type Consumer, endsWithin, refusals, workerOptions } from './consumer.ts'
 import { logFailures, tameErrors } from './error-flood.ts'
 import { PLAN_QUEUE } from './jobs.ts'
+import { PromptWorker } from './prompt-worker.ts'
 
 /** True where the task is to be planned on after others had their turn. */
 export type PlanHandler = (taskId: string, signal: AbortSignal) => Promise<boolean>
@@ -30,7 +31,7 @@ export function consumePlans(options: PlanConsumerOptions, handler: PlanHandler)
     await job.moveToDelayed(Date.now() + AGAIN_AFTER_MS, token)
     throw new DelayedError()
   }
-  const worker = new Worker<PlanData>(PLAN_QUEUE, run, {
+  const worker = new PromptWorker<PlanData>(PLAN_QUEUE, run, {
     ...workerOptions(redis, { name: PLAN_QUEUE }),
     concurrency: options.concurrency,
     // The same task may need planning again at once (a part was left by a worker that died).

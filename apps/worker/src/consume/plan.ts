@@ -12,13 +12,8 @@ const SLICE_MS = 1000
 
 /** Plans tasks; a task has a name of its own at its leases, as two jobs of one process may plan it. */
 export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
-  const { store, log, holder, jobs, window, config, at, deliverer, memory } = ctx
-  let toppedUpAt = Number.NEGATIVE_INFINITY
-  const onPage = () => {
-    if (performance.now() - toppedUpAt < TOP_UP_MS) return
-    toppedUpAt = performance.now()
-    if (!memory.isHigh) window.topUp()
-  }
+  const { store, log, holder, jobs, config, at, deliverer, memory } = ctx
+  const onPage = toppingUp(ctx)
   const turns = new PageTurns()
   let count = 0
   const options = { redisUrl: config.redisUrl, log, concurrency: ctx.plansAtOnce ?? SIDE_BY_SIDE }
@@ -39,8 +34,26 @@ export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
     }
     const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
     const enqueuePlan = (id: string, part: number) => jobs.enqueuePlan(id, part)
-    const turn = () => deliverer.kit.turns.next('new')
+    const turn = (appId: string) => deliverer.kit.turns.next('new', appId)
     const own = { holder: `${holder}:${++count}`, signal, turn, pageTurn, isOver, pageSize: config.planPageSize }
     return plan({ store, log, enqueue, enqueuePlan, onPage, ...own, ...(at && { at }) }, taskId)
   })
+}
+
+/** Looks for waiting chunks at once, or when the last look is long enough ago: those of the page it is called for too. */
+function toppingUp({ memory, window }: WorkerContext): () => void {
+  let toppedUpAt = Number.NEGATIVE_INFINITY
+  let isDue = false
+  const topUp = () => {
+    isDue = false
+    toppedUpAt = performance.now()
+    if (!memory.isHigh) window.topUp()
+  }
+  return () => {
+    const afterMs = toppedUpAt + TOP_UP_MS - performance.now()
+    if (isDue) return
+    isDue = true
+    if (afterMs > 0) setTimeout(topUp, afterMs).unref()
+    else topUp()
+  }
 }

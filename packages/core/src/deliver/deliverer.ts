@@ -21,6 +21,7 @@ import { Admission, type Denied, type Leave, mostMembers } from '../vendor/admis
 import { Breaker, isProbed } from '../vendor/breaker.ts'
 import { DeadTokenGate } from '../vendor/dead-token-gate.ts'
 import { ChunkRun, WINDOW } from './chunk-run.ts'
+import { type ClaimOf, Claims } from './claims.ts'
 import { Finisher } from './finisher.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Again, DeliverKit } from './kit.ts'
@@ -58,10 +59,8 @@ const COLD_SPACING_MS = 2
 const NO_RATE_AFTER_MS = 500
 /** More ids than this are read in a call of their own. */
 const SHARED_READ = 50
-/** Claims of one tick share a write; SQL stores have one writer anyway. */
-const CLAIMS = { maxItems: 200, apart: true }
-/** Chunks of tasks are a thousand members each. */
-const BULK_CLAIMS = { maxItems: 2, apart: true }
+/** Parks of one tick share a write. */
+const PARKS = { maxItems: 200, apart: true }
 
 /**
  * Sends chunks: leave first, then the claim, then window after window, everything recorded under the claim's fence
@@ -71,7 +70,7 @@ export class Deliverer {
   readonly kit: DeliverKit
   readonly #options: DeliverOptions
   readonly #finisher: Finisher
-  readonly #claims = new Map<string, Batcher<ChunkRef, Claimed | undefined>>()
+  readonly #claims: Claims
   readonly #reads: Batcher<string, string | null | undefined>
   readonly #parker: Batcher<ChunkRef, boolean>
   readonly #tries = new Tries()
@@ -81,9 +80,13 @@ export class Deliverer {
   constructor(options: DeliverOptions) {
     this.#options = options
     this.#reads = new Batcher((ids) => options.store.devices.tokens(ids), { maxItems: 500, inFlight: 2, apart: true })
-    this.#parker = new Batcher((refs) => options.store.chunks.park(refs), CLAIMS)
+    this.#parker = new Batcher((refs) => options.store.chunks.park(refs), PARKS)
     this.#finisher = new Finisher(options.store, options.log)
     this.kit = this.#makeKit()
+    this.#claims = new Claims((refs, firstWindow) => {
+      this.kit.recorder.join()
+      return options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow)
+    }, this.kit.turns)
   }
 
   /** Answers when the job is to run again; undefined where it is done, superseded or another's. */
@@ -129,7 +132,8 @@ export class Deliverer {
     const answer = await this.#leave(channel, pusher, { lane: job.lane, probe })
     if ('afterMs' in answer && !answer.soon) return { afterMs: answer.afterMs }
     const leave = 'afterMs' in answer ? undefined : answer
-    const claimed = await this.#claim(job, pusher.batchSize, leave)
+    const firstWindow = Math.max(WINDOW, pusher.batchSize)
+    const claimed = await this.#claim(job, { lane: job.lane, firstWindow, appId: channel.appId }, leave)
     if (!claimed) return undefined
     return new ChunkRun(this.kit, { claimed, channel, pusher, leave, probe, signal }).run()
   }
@@ -173,11 +177,10 @@ export class Deliverer {
     return { afterMs: this.kit.parking.slot(channel.id, afterMs, spacingMs) }
   }
 
-  async #claim(job: DeliverJob, batchSize: number, leave?: Leave): Promise<Claimed | undefined> {
-    const { taskId, seq, gen } = job
+  async #claim({ taskId, seq, gen }: DeliverJob, of: ClaimOf, leave?: Leave): Promise<Claimed | undefined> {
     try {
       await this.#options.at?.('before-claim')
-      const claimed = await this.#claimer(Math.max(WINDOW, batchSize), job.lane).add({ taskId, seq, gen })
+      const claimed = await this.#claims.add({ taskId, seq, gen }, of)
       if (!claimed) leave?.unused()
       return claimed
     } catch (error) {
@@ -186,24 +189,10 @@ export class Deliverer {
     }
   }
 
-  #claimer(firstWindow: number, lane: Lane): Batcher<ChunkRef, Claimed | undefined> {
-    const key = `${firstWindow}:${lane}`
-    let claimer = this.#claims.get(key)
-    if (!claimer) {
-      const claim = (refs: ChunkRef[]) => {
-        this.kit.recorder.join()
-        return this.#options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow)
-      }
-      const inTurn = (refs: ChunkRef[]) => this.kit.turns.next('new').then(() => claim(refs))
-      claimer = lane === 'bulk' ? new Batcher(inTurn, BULK_CLAIMS) : new Batcher(claim, CLAIMS)
-      this.#claims.set(key, claimer)
-    }
-    return claimer
-  }
-
   /** The channel was removed, its devices with it: every member fails. */
   async #channelGone(job: DeliverJob): Promise<undefined> {
-    const claimed = await this.#claimer(WINDOW, job.lane).add({ taskId: job.taskId, seq: job.seq, gen: job.gen })
+    const { taskId: id, seq: number, gen, lane } = job
+    const claimed = await this.#claims.add({ taskId: id, seq: number, gen }, { lane, firstWindow: WINDOW, appId: '' })
     if (!claimed) return
     const { taskId, seq, fence, outcomes } = claimed.chunk
     const open = [...outcomes.entries()].filter(([, outcome]) => ['unsent', 'started', 'deferred'].includes(outcome))

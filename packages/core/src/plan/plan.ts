@@ -20,8 +20,8 @@ export type PlanContext = {
   onPage: () => void
   /** Asked before each page: whoever stops here leaves the rest to another planner. */
   signal: Pick<AbortSignal, 'aborted'>
-  /** Waits for a turn of the event loop to read or write a page in. */
-  turn?: () => Promise<void>
+  /** Waits for a turn of the event loop to read or write a page of the app in. */
+  turn?: (appId: string) => Promise<void>
   /** Waits until a page of the app may be planned; the answer ends its turn. */
   pageTurn?: (appId: string) => Promise<() => void>
   /** Whether others should have their turn before this task goes on. */
@@ -113,10 +113,10 @@ async function planPage(ctx: PlanContext, task: Task & { plan: Plan }, index: nu
   const range = task.plan.ranges[index]
   if (!range) return undefined
   const source = { store: ctx.store, pageSize: ctx.pageSize }
-  await ctx.turn?.()
+  await ctx.turn?.(task.appId)
   const page = await nextPage(source, { task, plan: task.plan, range })
   await ctx.at?.('before-page')
-  await ctx.turn?.()
+  await ctx.turn?.(task.appId)
   if (!(await ctx.store.tasks.addPlanned(task.id, index, range.cursor, page))) return undefined
   await ctx.at?.('after-page')
   await enqueueCanary(ctx, task, page.chunks)
