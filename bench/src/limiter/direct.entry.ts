@@ -13,6 +13,8 @@ import { OTHER, OWN, PLATFORMS, type Platform, RATES } from './subject.ts'
 /** Askers of one account in one process; members of one take where a request carries one token. */
 const ASKERS = 2
 const PIECE = 25
+/** Tags what belongs to no single push. */
+const BULK = 'bulk'
 const SINGLE_EVERY_MS = 100
 const never = new AbortController().signal
 
@@ -55,6 +57,8 @@ function batchOf(units: number, tag: string): Batch {
   const content = `sent@${(performance.timeOrigin + performance.now()).toFixed(3)}#${tag}`
   return {
     message: { title: 'Fanfare', content },
+    lane: tag === BULK ? 'bulk' : 'single',
+    wantsReply: false,
     members: Array.from({ length: units }, (_, index) => {
       const id = `${process.pid}-${taskId}-${index}`
       return { id, token: `ok-${id}-${'x'.repeat(100)}` }
@@ -78,7 +82,7 @@ async function backlog(platform: Platform): Promise<void> {
   const pusher = await pushers.for(channelOf(platform, OWN))
   while (!stopped) {
     const permit = await permitFor(platform, OWN, { units: pusher.batchSize > 1 ? 1000 : PIECE, lane: 'bulk' })
-    await pusher.push(batchOf(permit.units, 'bulk'), never)
+    await pusher.push(batchOf(permit.units, BULK), never)
     permit.answered()
   }
 }

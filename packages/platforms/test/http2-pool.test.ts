@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals'
+import type { Call } from '../src/http/http2/call.ts'
 import { type ClientOptions, Http2Client } from '../src/http/http2/client.ts'
 import { fanOut } from '../src/http/http2/fanout.ts'
 import type { Verdict } from '../src/pushing/verdict.ts'
@@ -33,17 +34,15 @@ async function tcpProxy(origin: string) {
 
 const never = new AbortController().signal
 
+/** Those whose names begin with `single` are urgent. */
 function send(client: Http2Client, count: number, signal = never, prefix = 'm'): Promise<Verdict[]> {
   const indices = Array.from({ length: count }, (_, index) => index)
   const request = (index: number) => ({
     headers: { ':method': 'POST', ':path': '/push', 'x-name': `${prefix}${index}` },
     body: `{"n":${index}}`,
   })
-  return fanOut(
-    client,
-    { indices, request, judge: (call) => ({ is: call.status === 200 ? 'sent' : 'rejected', reason: call.text }) },
-    signal,
-  )
+  const judge = (call: Call): Verdict => ({ is: call.status === 200 ? 'sent' : 'rejected', reason: call.text })
+  return fanOut(client, { indices, urgent: prefix === 'single', request, judge }, signal)
 }
 
 const countOf = (verdicts: readonly Verdict[], is: string) => verdicts.filter((verdict) => verdict.is === is).length
@@ -192,14 +191,14 @@ describe('the HTTP/2 pool', () => {
     expect(verdicts.filter((verdict) => verdict.is === 'deferred' && verdict.free).length).toBe(6)
   })
 
-  it('lets single pushes go before batches, and batches take turns', async () => {
+  it('lets single pushes go before chunks of tasks whatever their size, and chunks take turns', async () => {
     const { server, origin } = await serve((arrival) => setTimeout(() => answer(arrival), 2), 4)
     const client = clientOf(origin, { maxSessions: 1 })
     const all = [send(client, 200, never, 'a'), send(client, 200, never, 'b')]
     while (server.arrivals.length < 20) await new Promise((resolve) => setTimeout(resolve, 2))
     const before = server.arrivals.length
-    await send(client, 1, never, 'single')
-    expect(server.arrivals.indexOf('single0')).toBeLessThan(before + 12)
+    await send(client, 12, never, 'single')
+    expect(server.arrivals.indexOf('single11')).toBeLessThan(before + 24)
     await Promise.all(all)
     const firstHundred = server.arrivals.slice(0, 100).filter((name) => name.startsWith('a')).length
     expect(firstHundred).toBeGreaterThan(40)
@@ -233,7 +232,11 @@ describe('the HTTP/2 pool', () => {
       headers: { ':method': 'POST', ':path': '/', 'x-name': `m${index}` },
       body: '',
     })
-    const verdicts = await fanOut(client, { indices, request, judge: () => ({ is: 'busy', reason: '429' }) }, never)
+    const verdicts = await fanOut(
+      client,
+      { indices, urgent: false, request, judge: () => ({ is: 'busy', reason: '429' }) },
+      never,
+    )
     expect(server.arrivals.length).toBeLessThanOrEqual(20)
     expect(countOf(verdicts, 'busy') + verdicts.filter(({ halted }) => halted).length).toBe(500)
   })

@@ -99,6 +99,8 @@ let tasks = 1000
 export function batchOf(tokens: readonly string[], message: Message = MESSAGE, taskId = String(++tasks)): Batch {
   return {
     message,
+    lane: 'single',
+    wantsReply: true,
     members: tokens.map((token, index) => ({ id: String(index), token })),
     id: `${taskId}-0-x`,
     taskId,

@@ -100,6 +100,8 @@ function batchOf(tokens: readonly string[], message: Message): Batch {
   const taskId = String(900_000 + ++tasks)
   return {
     message,
+    lane: 'bulk',
+    wantsReply: false,
     members: tokens.map((token, index) => ({ id: `m${index}`, token })),
     id: `${taskId}-0-0`,
     taskId,

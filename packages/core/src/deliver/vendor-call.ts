@@ -67,6 +67,8 @@ export class VendorCall {
       taskId: task.id,
       expiresAt: task.expiresAt,
       message: task.message,
+      lane: chunk.lane,
+      wantsReply: false,
       members: piece,
     }
   }

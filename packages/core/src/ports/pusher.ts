@@ -1,6 +1,7 @@
 import type { Channel } from '../nouns/channel.ts'
 import type { Message } from '../nouns/message.ts'
 import { cleanReason } from '../nouns/reasons.ts'
+import type { Lane } from '../nouns/task.ts'
 
 /**
  * Asks leave for a further request to members whose first one was answered (a new access token, a batch that is split):
@@ -11,6 +12,10 @@ export type AskAgain = (members: number) => Promise<{ members: number } | { afte
 /** One request to a vendor: one channel, one message. */
 export type Batch = {
   message: Message
+  /** Whose turn it is where requests wait for a connection: chunks of tasks come after all others. */
+  lane: Lane
+  /** Each result carries the vendor's answer; a synchronous push passes it on. */
+  wantsReply: boolean
   members: readonly BatchMember[]
   /** Stable over retries of the same members; for vendors that can drop a repetition. */
   id: string
@@ -23,7 +28,7 @@ export type Batch = {
 /** Task and `id` together name the delivery, the same over all retries. */
 export type BatchMember = { id: string; token: string }
 
-/** What became of one member. `reply` is the vendor's raw answer, passed through by synchronous pushes. */
+/** What became of one member. `reply`: the vendor's raw answer, where the batch wants it. */
 export type PushResult = { id: string; reply?: unknown } & (
   | { outcome: 'sent' }
   /**

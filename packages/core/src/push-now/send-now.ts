@@ -135,6 +135,8 @@ async function sendOnce(run: Run, part: OpenPart, again: AskAgain): Promise<NowR
     taskId: task.id,
     expiresAt: task.expiresAt,
     message: task.message,
+    lane: 'sync' as const,
+    wantsReply: true,
     members: part.devices,
     again,
   }

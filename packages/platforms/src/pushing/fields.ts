@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '@fanfare/core'
+import { UnfitMessage } from './unfit.ts'
 
 /** One field of a `pushMessage` object and its name at the vendor; `as` converts, undefined leaves it out. */
 export type Field = readonly [from: string, to: string, as?: (value: JsonValue) => JsonValue | undefined]
@@ -54,11 +55,6 @@ export function defined(object: Record<string, JsonValue | undefined>): JsonObje
 
 /** What apps read to report arrivals and clicks (docs/wire-api.md §2.13). */
 export const ePushOf = (provider: string, taskId: string): JsonObject => ({ provider, report: { task_id: taskId } })
-
-/** A message that must not be sent; the reason names the field. */
-export class UnfitMessage extends Error {
-  override readonly name = 'UnfitMessage'
-}
 
 /** Refuses text of more code points than the vendor takes. */
 export function checkLength(field: string, text: string | undefined, max: number): void {

@@ -39,15 +39,12 @@ export async function pushEach(push: EachPush): Promise<PushResult[]> {
 }
 
 function sendAll(push: EachPush, indices: readonly number[]): Promise<Verdict[]> {
+  const urgent = push.batch.lane !== 'bulk'
   const send = (accessToken: string, some: readonly number[]) => {
     const headers = push.headers(accessToken)
     const request = (index: number) => push.request(push.batch.members[index] as BatchMember, headers)
-    return fanOut(push.client, { indices: some, request, judge: push.judge }, push.signal)
+    return fanOut(push.client, { indices: some, urgent, request, judge: push.judge }, push.signal)
   }
   const { tokens, signal, batch } = push
   return tokens ? withToken({ tokens, indices, send, signal, again: batch.again }) : send('', indices)
 }
-
-/** The same verdict for all, before anything was sent. */
-export const rejectAll = (batch: Batch, reason: string): PushResult[] =>
-  batch.members.map(({ id }) => ({ id, outcome: 'rejected', reason }))

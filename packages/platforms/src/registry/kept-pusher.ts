@@ -1,4 +1,5 @@
 import type { Batch, Pusher, PushResult } from '@fanfare/core'
+import { rejectUnfit } from '../pushing/unfit.ts'
 
 const CHANGED = { outcome: 'deferred', reason: 'the channel was changed', free: true } as const
 
@@ -58,6 +59,8 @@ export class KeptPusher {
     this.#underWay++
     try {
       return await pusher.push(batch, signal)
+    } catch (error) {
+      return rejectUnfit(batch, error)
     } finally {
       this.#lastUsedAt = Date.now()
       if (--this.#underWay === 0) this.#whenIdle?.()

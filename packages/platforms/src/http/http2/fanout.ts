@@ -8,13 +8,12 @@ import type { Http2Client } from './client.ts'
 export type Fan = {
   /** The members to send to, as indices of the batch. */
   indices: readonly number[]
+  /** As `Source.urgent`. */
+  urgent: boolean
   request(index: number): { headers: OutgoingHttpHeaders; body: Buffer | string }
   /** Called for calls that have an answer. */
   judge(call: Call): Verdict
 }
-
-/** Batches up to this size are single pushes or remainders; they go before the chunks of tasks. */
-const URGENT_MEMBERS = 10
 
 /**
  * Sends one request per index and resolves when all are settled, verdicts in the order of `indices`; it never rejects.
@@ -57,7 +56,7 @@ class BatchSource implements Source {
     this.#fan = fan
     this.#resolve = resolve
     this.#verdicts = new Array(fan.indices.length)
-    this.urgent = fan.indices.length <= URGENT_MEMBERS
+    this.urgent = fan.urgent
   }
 
   next(): Call | undefined {

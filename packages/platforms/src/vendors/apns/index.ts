@@ -3,9 +3,8 @@ import { type Batch, BusyError, type Pusher, type PushResult } from '@fanfare/co
 import type { TokenProvider } from '../../access/access-token.ts'
 import { at } from '../../http/http.ts'
 import type { ClientLease } from '../../http/http2/pool.ts'
-import { UnfitMessage } from '../../pushing/fields.ts'
 import { clientKey, type OpenContext, type OpenPusher } from '../../pushing/opener.ts'
-import { pushEach, rejectAll } from '../../pushing/per-member.ts'
+import { pushEach } from '../../pushing/per-member.ts'
 import { uuidOf } from '../../pushing/uuid.ts'
 import { readApnsOptions } from './options.ts'
 import { type ApnsRequest, apnsRequest } from './payload.ts'
@@ -14,8 +13,6 @@ import { judgeApns } from './verdicts.ts'
 
 const TOKEN = /^(?:[0-9a-fA-F]{2}){32,100}$/
 const TOO_MANY_TOKENS = 'TooManyProviderTokenUpdates'
-/** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
-const REPLY_MEMBERS = 10
 
 /** APNs over HTTP/2: one token per request; headers and body made once per batch. */
 export const openApns: OpenPusher = (context: OpenContext) => {
@@ -42,13 +39,7 @@ class ApnsPusher implements Pusher {
   }
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
-    let made: ApnsRequest
-    try {
-      made = this.#requestOf(batch)
-    } catch (error) {
-      if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
-      throw error
-    }
+    const made = this.#requestOf(batch)
     try {
       return await this.#send(batch, made, signal)
     } catch (error) {
@@ -62,7 +53,6 @@ class ApnsPusher implements Pusher {
   }
 
   #send(batch: Batch, made: ApnsRequest, signal: AbortSignal): Promise<PushResult[]> {
-    const withReply = batch.members.length <= REPLY_MEMBERS
     return pushEach({
       batch,
       signal,
@@ -78,7 +68,7 @@ class ApnsPusher implements Pusher {
         },
         body: made.payload,
       }),
-      judge: (call) => judgeApns(call, withReply),
+      judge: (call) => judgeApns(call, batch.wantsReply),
     })
   }
 

@@ -1,6 +1,7 @@
 import type { JsonObject, Message } from '@fanfare/core'
 import { Notification } from 'apn'
-import { ePushOf, firstText, mapFields, numberOf, objectOf, UnfitMessage } from '../../pushing/fields.ts'
+import { ePushOf, firstText, mapFields, numberOf, objectOf } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 import { ALERT_FIELDS, FIELDS, type NotificationFields, TOPIC_SUFFIX } from './fields.ts'
 
 /** What the payload needs besides the message; no clock in here. */

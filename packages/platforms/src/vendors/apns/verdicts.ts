@@ -90,9 +90,9 @@ export const APNS_VERDICTS: VerdictTable = {
 const ROWS = rowsByCode(APNS_VERDICTS)
 const SENT: Verdict = { is: 'sent', reason: '' }
 
-/** `withReply`: the answer goes into the result; for synchronous pushes, a chunk of a task does not need it. */
-export function judgeApns(call: Call, withReply: boolean): Verdict {
-  if (call.status === 200) return withReply ? { ...SENT, reply: replyOf(call) } : SENT
+/** `wantsReply`: the answer goes into the result; for synchronous pushes, a chunk of a task does not need it. */
+export function judgeApns(call: Call, wantsReply: boolean): Verdict {
+  if (call.status === 200) return wantsReply ? { ...SENT, reply: replyOf(call) } : SENT
   const json = jsonOf(call.text)
   const reason = typeof json?.['reason'] === 'string' ? json['reason'].slice(0, 80) : `HTTP ${call.status}`
   const afterMs = retryAfterMs(call.answer?.['retry-after'])
@@ -102,7 +102,7 @@ export function judgeApns(call: Call, withReply: boolean): Verdict {
     : { is: classOfStatus(call.status), reason, ...(afterMs === undefined ? {} : { afterMs }) }
   const timestamp = json?.['timestamp']
   if (call.status === 410 && typeof timestamp === 'number') verdict.since = new Date(timestamp)
-  if (withReply) verdict.reply = replyOf(call, json)
+  if (wantsReply) verdict.reply = replyOf(call, json)
   return verdict
 }
 

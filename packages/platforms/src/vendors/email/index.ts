@@ -1,9 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Batch, BatchMember, Pusher, PushResult } from '@fanfare/core'
 import pLimit, { type LimitFunction } from 'p-limit'
-import { UnfitMessage } from '../../pushing/fields.ts'
 import type { OpenPusher } from '../../pushing/opener.ts'
-import { rejectAll } from '../../pushing/per-member.ts'
 import { isAboutChannel, settle, type Verdict } from '../../pushing/verdict.ts'
 import { isAddress, type Mailbox } from './address.ts'
 import { type EmailOptions, readEmailOptions } from './options.ts'
@@ -11,9 +9,6 @@ import { type Letter, letterOf, mailFor } from './payload.ts'
 import { Stall } from './stall.ts'
 import { type Mailer, openMailer } from './transport.ts'
 import { MALFORMED, readSmtpError, SENT, type SmtpError } from './verdicts.ts'
-
-/** Batches up to this size may be synchronous pushes, which pass the server's answer on. */
-const REPLY_MEMBERS = 10
 
 /** SMTP: one envelope per recipient, over a few kept connections. */
 export const openEmail: OpenPusher = (context) => {
@@ -36,18 +31,12 @@ class EmailPusher implements Pusher {
   }
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
-    let letter: Letter
-    try {
-      letter = letterOf(batch.message, this.#from)
-    } catch (error) {
-      if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
-      throw error
-    }
-    const withReply = batch.members.length <= REPLY_MEMBERS
+    const letter = letterOf(batch.message, this.#from)
+    const { taskId, wantsReply } = batch
     const since = performance.now()
     // Each mail under way listens, and there are as many as connections.
     setMaxListeners(0, signal)
-    const run: Run = { letter, taskId: batch.taskId, signal, withReply, since, halted: undefined }
+    const run: Run = { letter, taskId, signal, wantsReply, since, halted: undefined }
     const verdicts = await Promise.all(batch.members.map((member) => this.#limit(() => this.#send(member, run))))
     return settle(batch.members, verdicts)
   }
@@ -68,18 +57,18 @@ class EmailPusher implements Pusher {
     return verdict
   }
 
-  async #mail(member: BatchMember, { letter, taskId, signal, withReply }: Run): Promise<Verdict> {
+  async #mail(member: BatchMember, { letter, taskId, signal, wantsReply }: Run): Promise<Verdict> {
     const sending = this.#mailer.send(
       mailFor({ id: `${taskId}-${member.id}`, address: member.token }, letter, this.#from),
       signal,
     )
     try {
       const { response, messageId } = await sending.done
-      return withReply ? { ...SENT, reply: { response, messageId } } : SENT
+      return wantsReply ? { ...SENT, reply: { response, messageId } } : SENT
     } catch (error) {
       const verdict = readSmtpError(error as SmtpError, sending.written())
       const { response } = error as SmtpError
-      return withReply && response !== undefined ? { ...verdict, reply: { response } } : verdict
+      return wantsReply && response !== undefined ? { ...verdict, reply: { response } } : verdict
     }
   }
 }
@@ -88,7 +77,7 @@ type Run = {
   letter: Letter
   taskId: string
   signal: AbortSignal
-  withReply: boolean
+  wantsReply: boolean
   since: number
   halted: Verdict | undefined
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Message } from '@fanfare/core'
 import type { SendMailOptions } from 'nodemailer'
-import { checkLength, firstText, UnfitMessage } from '../../pushing/fields.ts'
+import { checkLength, firstText } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 import { domainOf, type Mailbox } from './address.ts'
 
 /** What all mails of a batch share. */

@@ -3,9 +3,8 @@ import { type Batch, ChannelError, type Pusher, type PushResult } from '@fanfare
 import type { TokenProvider } from '../../access/access-token.ts'
 import { at } from '../../http/http.ts'
 import type { ClientLease } from '../../http/http2/pool.ts'
-import { UnfitMessage } from '../../pushing/fields.ts'
 import { clientKey, type OpenContext, type OpenPusher } from '../../pushing/opener.ts'
-import { pushEach, rejectAll } from '../../pushing/per-member.ts'
+import { pushEach } from '../../pushing/per-member.ts'
 import { tokensOf } from '../../pushing/tokens.ts'
 import { googleTokens } from './oauth.ts'
 import { readServiceAccount } from './options.ts'
@@ -15,8 +14,6 @@ import { judgeFcm } from './verdicts.ts'
 const HOST = 'https://fcm.googleapis.com'
 /** What may stand in a JSON text as it is; registration tokens are of fewer characters still. */
 const isToken = tokensOf(/^[!#-[\]-~]+$/)
-/** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
-const REPLY_MEMBERS = 10
 
 /** FCM HTTP v1: one token per request, the message serialised once per batch. */
 export const openFcm: OpenPusher = async (context: OpenContext) => {
@@ -43,15 +40,8 @@ class FcmPusher implements Pusher {
     this.#path = path
   }
 
-  push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
-    let splice: { before: string; after: string }
-    try {
-      splice = bodyOf(batch)
-    } catch (error) {
-      if (error instanceof UnfitMessage) return Promise.resolve(rejectAll(batch, error.message))
-      throw error
-    }
-    const withReply = batch.members.length <= REPLY_MEMBERS
+  async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
+    const { before, after } = bodyOf(batch)
     return pushEach({
       batch,
       signal,
@@ -59,8 +49,8 @@ class FcmPusher implements Pusher {
       tokens: this.#tokens,
       isToken,
       headers: (accessToken) => this.#headers(accessToken),
-      request: ({ token }, headers) => ({ headers, body: splice.before + token + splice.after }),
-      judge: (call) => judgeFcm(call, withReply),
+      request: ({ token }, headers) => ({ headers, body: before + token + after }),
+      judge: (call) => judgeFcm(call, batch.wantsReply),
     })
   }
 

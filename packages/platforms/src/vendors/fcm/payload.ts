@@ -8,9 +8,9 @@ import {
   numberOf,
   objectOf,
   textsOf,
-  UnfitMessage,
   unlessEmpty,
 } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 import { ANDROID, ANDROID_NOTIFICATION, LEGACY_ANDROID, LEGACY_NOTIFICATION, priorityOf } from './fields.ts'
 
 /** What the payload needs besides the message; no clock in here. */

@@ -66,10 +66,10 @@ export const FCM_VERDICTS: VerdictTable = {
 const ROWS = rowsByCode(FCM_VERDICTS)
 const SENT: Verdict = { is: 'sent', reason: '' }
 
-/** `withReply`: the raw answer goes into the result; for synchronous pushes, a chunk of a task does not need it. */
-export function judgeFcm(call: Call, withReply: boolean): Verdict {
+/** `wantsReply`: the raw answer goes into the result; for synchronous pushes, a chunk of a task does not need it. */
+export function judgeFcm(call: Call, wantsReply: boolean): Verdict {
   const verdict = verdictOfCall(call)
-  return withReply ? { ...verdict, reply: jsonOf(call.text) } : verdict
+  return wantsReply ? { ...verdict, reply: jsonOf(call.text) } : verdict
 }
 
 function verdictOfCall(call: Call): Verdict {

@@ -1,14 +1,6 @@
 import type { JsonObject, JsonValue, Message } from '@fanfare/core'
-import {
-  defined,
-  ePushOf,
-  firstText,
-  mapFields,
-  numberOf,
-  objectOf,
-  UnfitMessage,
-  unlessEmpty,
-} from '../../pushing/fields.ts'
+import { defined, ePushOf, firstText, mapFields, numberOf, objectOf, unlessEmpty } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 import {
   HARMONY_BADGE,
   HARMONY_CLICK,

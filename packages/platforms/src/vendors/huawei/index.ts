@@ -3,10 +3,8 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import type { TokenProvider } from '../../access/access-token.ts'
 import { withToken } from '../../access/with-token.ts'
 import { at, type Http, HttpError, verdictOfHttpError } from '../../http/http.ts'
-import { UnfitMessage } from '../../pushing/fields.ts'
 import type { OpenContext, OpenPusher } from '../../pushing/opener.ts'
 import { pushBatched } from '../../pushing/per-batch.ts'
-import { rejectAll } from '../../pushing/per-member.ts'
 import { tokensOf } from '../../pushing/tokens.ts'
 import type { Verdict } from '../../pushing/verdict.ts'
 import { type HarmonyBody, harmonyBody } from './harmony.ts'
@@ -19,8 +17,6 @@ const HOST = 'https://push-api.cloud.huawei.com'
 const BATCH_SIZE = 1000
 const IN_FLIGHT = 16
 const isToken = tokensOf(/^[!-~]+$/)
-/** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
-const REPLY_MEMBERS = 10
 
 /** Push Kit v1 (Android) and v3 (HarmonyOS): up to 1,000 tokens per request, partial results token by token. */
 export const openHuawei: OpenPusher = (context: OpenContext) => {
@@ -29,7 +25,7 @@ export const openHuawei: OpenPusher = (context: OpenContext) => {
 }
 
 type Body = Splice & Partial<HarmonyBody>
-type Request = { body: Body; signal: AbortSignal; withReply: boolean; again: AskAgain | undefined }
+type Request = { body: Body; signal: AbortSignal; wantsReply: boolean; again: AskAgain | undefined }
 
 class HuaweiPusher implements Pusher {
   readonly batchSize = BATCH_SIZE
@@ -47,15 +43,9 @@ class HuaweiPusher implements Pusher {
   }
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
-    let body: Body
-    try {
-      body = this.#bodyOf(batch)
-    } catch (error) {
-      if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
-      throw error
-    }
-    const { again } = batch
-    const request = { body, signal, again, withReply: batch.members.length <= REPLY_MEMBERS }
+    const body = this.#bodyOf(batch)
+    const { again, wantsReply } = batch
+    const request = { body, signal, again, wantsReply }
     return pushBatched({
       batch,
       size: BATCH_SIZE,
@@ -85,7 +75,7 @@ class HuaweiPusher implements Pusher {
   }
 
   async #post(accessToken: string, tokens: readonly string[], request: Request): Promise<Verdict[]> {
-    const { body, signal, withReply } = request
+    const { body, signal, wantsReply } = request
     const pushType = body.pushType === undefined ? undefined : { 'push-type': String(body.pushType) }
     try {
       const answer = await this.#http.send({
@@ -100,7 +90,7 @@ class HuaweiPusher implements Pusher {
         listed.size === 0
           ? new Array<Verdict>(tokens.length).fill(all)
           : soften(tokens.map((token) => listed.get(token) ?? all))
-      return withReply ? verdicts.map((verdict) => ({ ...verdict, reply })) : verdicts
+      return wantsReply ? verdicts.map((verdict) => ({ ...verdict, reply })) : verdicts
     } catch (error) {
       if (error instanceof HttpError) return tokens.map(() => verdictOfHttpError(error))
       throw error

@@ -7,9 +7,9 @@ import {
   mapFields,
   objectOf,
   textOf,
-  UnfitMessage,
   unlessEmpty,
 } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 import { ANDROID, ANDROID_NOTIFICATION, MAX_TTL_SECONDS, NOTIFICATION, REQUEST } from './fields.ts'
 
 /** What the payload needs besides the message; no clock in here. */

@@ -3,10 +3,8 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import type { TokenProvider } from '../../access/access-token.ts'
 import { withToken } from '../../access/with-token.ts'
 import { at, type Http, HttpError, verdictOfHttpError } from '../../http/http.ts'
-import { UnfitMessage } from '../../pushing/fields.ts'
 import type { OpenContext, OpenPusher } from '../../pushing/opener.ts'
 import { pushBatched } from '../../pushing/per-batch.ts'
-import { rejectAll } from '../../pushing/per-member.ts'
 import type { Verdict } from '../../pushing/verdict.ts'
 import { readWecomOptions, type WecomOptions } from './options.ts'
 import { type WecomBody, wecomBody } from './payload.ts'
@@ -18,8 +16,6 @@ const BATCH_SIZE = 1000
 const IN_FLIGHT = 8
 /** A user id begins with a letter or digit: `@all` is none, and `|` separates users. */
 const USER = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/
-/** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
-const REPLY_MEMBERS = 10
 
 /** WeCom application messages: up to 1,000 users per request. */
 export const openWecom: OpenPusher = (context: OpenContext) => {
@@ -27,7 +23,7 @@ export const openWecom: OpenPusher = (context: OpenContext) => {
   return new WecomPusher(context, options, wecomTokens(context, options))
 }
 
-type Request = { body: WecomBody; signal: AbortSignal; withReply: boolean; again: AskAgain | undefined }
+type Request = { body: WecomBody; signal: AbortSignal; wantsReply: boolean; again: AskAgain | undefined }
 
 class WecomPusher implements Pusher {
   readonly batchSize = BATCH_SIZE
@@ -45,15 +41,9 @@ class WecomPusher implements Pusher {
   }
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
-    let body: WecomBody
-    try {
-      body = wecomBody(batch.message, { agentId: this.#options.agentId, taskId: batch.taskId })
-    } catch (error) {
-      if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
-      throw error
-    }
-    const { again } = batch
-    const request = { body, signal, again, withReply: batch.members.length <= REPLY_MEMBERS }
+    const body = wecomBody(batch.message, { agentId: this.#options.agentId, taskId: batch.taskId })
+    const { again, wantsReply } = batch
+    const request = { body, signal, again, wantsReply }
     return pushBatched({
       batch,
       size: BATCH_SIZE,
@@ -78,7 +68,7 @@ class WecomPusher implements Pusher {
 
   /** Users stand in the order of the batch, which is the same in every retry of it. */
   async #post(accessToken: string, users: readonly string[], request: Request): Promise<Verdict[]> {
-    const { body, signal, withReply } = request
+    const { body, signal, wantsReply } = request
     try {
       const answer = await this.#http.send({
         method: 'POST',
@@ -89,7 +79,7 @@ class WecomPusher implements Pusher {
       })
       const { all, listed, reply } = readWecomAnswer(answer)
       const verdicts = users.map((user) => listed.get(user.toLowerCase()) ?? all)
-      return withReply ? verdicts.map((verdict) => ({ ...verdict, reply })) : verdicts
+      return wantsReply ? verdicts.map((verdict) => ({ ...verdict, reply })) : verdicts
     } catch (error) {
       if (error instanceof HttpError) return users.map(() => verdictOfHttpError(error))
       throw error

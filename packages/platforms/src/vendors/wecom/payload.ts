@@ -1,5 +1,6 @@
 import type { JsonObject, Message } from '@fanfare/core'
-import { firstText, mapFields, numberOf, objectOf, UnfitMessage } from '../../pushing/fields.ts'
+import { firstText, mapFields, numberOf, objectOf } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 
 /** A body in two parts, between which the users stand, joined by `|`, as a JSON text without its quotes. */
 export type WecomBody = { before: string; after: string }

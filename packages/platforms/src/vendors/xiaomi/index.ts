@@ -2,10 +2,8 @@ import { type AskAgain, type Batch, ChannelError, type Pusher, type PushResult }
 import pLimit, { type LimitFunction } from 'p-limit'
 import { at, type Http, HttpError, verdictOfHttpError } from '../../http/http.ts'
 import { noPermit, notSentFor } from '../../pushing/again.ts'
-import { UnfitMessage } from '../../pushing/fields.ts'
 import type { OpenContext, OpenPusher } from '../../pushing/opener.ts'
 import { pushBatched } from '../../pushing/per-batch.ts'
-import { rejectAll } from '../../pushing/per-member.ts'
 import { tokensOf } from '../../pushing/tokens.ts'
 import { isAboutChannel, type Verdict } from '../../pushing/verdict.ts'
 import { readXiaomiOptions, type XiaomiOptions } from './options.ts'
@@ -18,8 +16,6 @@ const BATCH_SIZE = 1000
 const IN_FLIGHT = 32
 /** A registration id never holds a comma, which separates them. */
 const isToken = tokensOf(/^[!-+\--~]+$/)
-/** Batches up to this size may be synchronous pushes, which pass the vendor's answer on. */
-const REPLY_MEMBERS = 10
 const DEAD: Verdict = { is: 'invalid', reason: 'bad_regids' }
 const NO_TARGET: Verdict = { is: 'invalid', reason: '20301 no valid target' }
 
@@ -42,16 +38,10 @@ class XiaomiPusher implements Pusher {
   }
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
-    let form: string
-    try {
-      form = this.#formOf(batch)
-    } catch (error) {
-      if (error instanceof UnfitMessage) return rejectAll(batch, error.message)
-      throw error
-    }
-    const withReply = batch.members.length <= REPLY_MEMBERS
+    const form = this.#formOf(batch)
+    const { wantsReply } = batch
     const again: AskAgain = batch.again ?? ((members) => Promise.resolve({ members }))
-    const request = { form, signal, withReply, again, taskId: batch.taskId }
+    const request = { form, signal, wantsReply, again, taskId: batch.taskId }
     return pushBatched({
       batch,
       size: BATCH_SIZE,
@@ -69,9 +59,9 @@ class XiaomiPusher implements Pusher {
     if (known === 'whole') return this.#sendHalves(tokens, request, true)
     const answer = await this.#post(tokens, request)
     if (answer instanceof HttpError) return tokens.map(() => verdictOfHttpError(answer))
-    if (answer.code !== '20301') return verdictsOf(tokens, answer, request.withReply)
+    if (answer.code !== '20301') return verdictsOf(tokens, answer, request.wantsReply)
     if (tokens.length === 1 && answer.noTarget) return [NO_TARGET]
-    if (tokens.length === 1 || known === 'half') return verdictsOf(tokens, answer, request.withReply)
+    if (tokens.length === 1 || known === 'half') return verdictsOf(tokens, answer, request.wantsReply)
     return this.#sendHalves(tokens, request, false)
   }
 
@@ -101,7 +91,7 @@ class XiaomiPusher implements Pusher {
     const answer = await this.#post(tokens, request)
     if (answer instanceof HttpError) return tokens.map(() => verdictOfHttpError(answer))
     if (tokens.length === 1 && answer.code === '20301' && answer.noTarget) return [NO_TARGET]
-    return verdictsOf(tokens, answer, request.withReply)
+    return verdictsOf(tokens, answer, request.wantsReply)
   }
 
   async #post(tokens: readonly string[], { form, signal }: Request): Promise<XiaomiAnswer | HttpError> {
@@ -140,11 +130,11 @@ function listOf(tokens: readonly string[]): string {
   return tokens.join('%2C').replaceAll('+', '%2B').replaceAll('/', '%2F').replaceAll('=', '%3D')
 }
 
-type Request = { form: string; signal: AbortSignal; withReply: boolean; again: AskAgain; taskId: string }
+type Request = { form: string; signal: AbortSignal; wantsReply: boolean; again: AskAgain; taskId: string }
 
-function verdictsOf(tokens: readonly string[], answer: XiaomiAnswer, withReply: boolean): Verdict[] {
-  if (answer.bad.size === 0 && !withReply) return new Array(tokens.length).fill(answer.all)
-  const reply = withReply ? { reply: answer.reply } : undefined
+function verdictsOf(tokens: readonly string[], answer: XiaomiAnswer, wantsReply: boolean): Verdict[] {
+  if (answer.bad.size === 0 && !wantsReply) return new Array(tokens.length).fill(answer.all)
+  const reply = wantsReply ? { reply: answer.reply } : undefined
   return tokens.map((token) => {
     const verdict = answer.bad.has(token) ? DEAD : answer.all
     return reply ? { ...verdict, ...reply } : verdict

@@ -8,8 +8,8 @@ import {
   numberOf,
   objectOf,
   textOf,
-  UnfitMessage,
 } from '../../pushing/fields.ts'
+import { UnfitMessage } from '../../pushing/unfit.ts'
 
 /** What the payload needs besides the message; no clock in here. */
 export type XiaomiContext = {
