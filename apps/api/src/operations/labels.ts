@@ -1,7 +1,14 @@
-import { APP_DEFAULTS, type App, type Label, PushError } from '@fanfare/core'
+import { APP_DEFAULTS, type App, type Label, type LabelMember, PushError } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
 
-export async function insertLabel(ctx: ApiContext, app: App, given: { name: string; description: string }) {
+/** A page of what is listed: after the `cursor` of the page before. */
+export type PageAsk = { limit: number; after?: string | undefined }
+
+export async function insertLabel(
+  ctx: ApiContext,
+  app: App,
+  given: { name: string; description: string },
+): Promise<Label> {
   const maxLabels = app.settings.maxLabels ?? APP_DEFAULTS.maxLabels
   const label = { id: await ctx.ids.next(), appId: app.id, ...given }
   const made = await ctx.store.labels.insert(label, maxLabels)
@@ -10,8 +17,12 @@ export async function insertLabel(ctx: ApiContext, app: App, given: { name: stri
   return made
 }
 
-/** A label of this app; an unknown one is 400 (docs/wire-api.md §3). */
-export async function labelOf(ctx: ApiContext, app: App, name: string): Promise<Label> {
+export function fetchLabels(ctx: ApiContext, app: App, { limit, after }: PageAsk) {
+  return ctx.store.labels.page(app.id, limit, after)
+}
+
+/** A label of this app; an unknown one is LABEL_UNKNOWN. */
+export async function fetchLabel(ctx: ApiContext, app: App, name: string): Promise<Label> {
   const [label] = await ctx.store.labels.byNames(app.id, [name])
   if (!label) throw new PushError('LABEL_UNKNOWN', { label: name })
   return label
@@ -21,11 +32,26 @@ export async function deleteLabel(ctx: ApiContext, app: App, name: string): Prom
   if (!(await ctx.store.labels.remove(app.id, name))) throw new PushError('LABEL_UNKNOWN', { label: name })
 }
 
-/** Users removed, and for each of the others why not. */
-export async function removeUsers(ctx: ApiContext, label: Label, userIds: readonly string[]) {
-  const were = await ctx.store.labels.removeUsers(label.id, userIds)
-  return {
-    success: userIds.filter((_, index) => were[index]),
-    fail: Object.fromEntries(userIds.filter((_, index) => !were[index]).map((id) => [id, 'not a member of the label'])),
-  }
+/** Answers the users, each once. Nobody need be bound: membership makes a user exist. */
+export async function addToLabel(ctx: ApiContext, label: Label, userIds: readonly string[]): Promise<string[]> {
+  const users = [...new Set(userIds)]
+  await ctx.store.labels.addUsers(label.id, users)
+  return users
+}
+
+/** Who was removed, and who was no member. */
+export async function removeFromLabel(ctx: ApiContext, label: Label, userIds: readonly string[]): Promise<Removed> {
+  const users = [...new Set(userIds)]
+  const were = await ctx.store.labels.removeUsers(label.id, users)
+  return { removed: users.filter((_, index) => were[index]), others: users.filter((_, index) => !were[index]) }
+}
+export type Removed = { removed: string[]; others: string[] }
+
+export function fetchMembers(ctx: ApiContext, label: Label, { limit, after }: PageAsk) {
+  return ctx.store.labels.members(label.id, limit, after)
+}
+
+/** Undefined where the user is no member. */
+export function fetchMember(ctx: ApiContext, label: Label, userId: string): Promise<LabelMember | undefined> {
+  return ctx.store.labels.member(label.id, userId)
 }

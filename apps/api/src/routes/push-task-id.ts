@@ -3,7 +3,7 @@ import { tenant } from '../http/route.ts'
 import { resultsOf, taskWithFigures } from '../operations/task-results.ts'
 import { cancelTask, pauseTask, resumeTask, taskOf, updateTask } from '../operations/tasks.ts'
 import { pathTask } from '../wire/names.ts'
-import { cursorPage, fromCursor, toCursor } from '../wire/page.ts'
+import { cursorPage, fromCursor, nextCursor } from '../wire/page.ts'
 import { parse, parseQuery } from '../wire/parse.ts'
 import { resultStatus, taskPatch, taskView } from '../wire/task.ts'
 
@@ -25,7 +25,7 @@ export const getTaskResults = tenant('GET', '/push/task/:taskId/results', 'none'
   const { limit, cursor } = parseQuery(cursorPage, call.query)
   const { status } = parseQuery(resultStatus, call.query)
   const found = await resultsOf(ctx, { app: call.app, task }, { status, limit, after: fromCursor(cursor) })
-  return data(call, found.items, found.cursor === undefined ? {} : { cursor: toCursor(found.cursor) })
+  return data(call, found.items, nextCursor(found))
 })
 
 const change = (action: string, run: typeof pauseTask) =>

@@ -1,4 +1,5 @@
 import { type ErrorCode, type ErrorDetails, Refusal } from '@fanfare/core'
+import { wireField } from './fields.ts'
 
 /** What can be wrong with a request before anything is asked for. */
 type RequestCode =
@@ -35,7 +36,12 @@ export const ERRORS = {
     'IllegalArgumentException',
     'targets: a synchronous push takes exactly one user, {count} were given',
   ],
-  BINDING_INVALID: [400, 'IllegalArgumentException', 'IllegalArgumentException', 'parameters is invalid : {detail}'],
+  BINDING_INVALID: [
+    400,
+    'IllegalArgumentException',
+    'IllegalArgumentException',
+    'parameters is invalid : {field}: {detail}',
+  ],
   USER_UNKNOWN: [
     400,
     'RequiredPropertyNotFoundException',
@@ -134,4 +140,6 @@ export const statusOf = ({ code }: WireError): number => ERRORS[code][0]
 export const sentenceOf = ({ code, details }: WireError): string => filled(ERRORS[code][3], details)
 
 const filled = (sentence: string, details: ErrorDetails): string =>
-  sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? ''))
+  sentence.replace(/\{(\w+)\}/g, (_, name: string) =>
+    name === 'field' ? wireField(details) : String(details[name] ?? ''),
+  )

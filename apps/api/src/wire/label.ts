@@ -1,5 +1,6 @@
 import type { Label, LabelMember } from '@fanfare/core'
 import { z } from 'zod'
+import type { Removed } from '../operations/labels.ts'
 import { labelName, userId } from './names.ts'
 
 /** SQLite gives a text back up to its first NUL. */
@@ -26,4 +27,8 @@ export const labelView = (label: Label) => ({
 export const memberView = ({ userId: username, createdAt }: LabelMember) => ({
   username,
   created: createdAt.getTime(),
+})
+export const removedView = ({ removed, others }: Removed) => ({
+  success: removed,
+  fail: Object.fromEntries(others.map((id) => [id, 'not a member of the label'])),
 })

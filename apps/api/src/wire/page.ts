@@ -4,7 +4,11 @@ import { z } from 'zod'
 const PREFIX = 'fanfare:cursor:'
 
 /** A page's cursor is opaque to clients: base64 without padding (docs/wire-api.md §3). */
-export const toCursor = (position: string): string => Buffer.from(PREFIX + position).toString('base64url')
+const toCursor = (position: string): string => Buffer.from(PREFIX + position).toString('base64url')
+
+/** The cursor of the page after this one, where there is one. */
+export const nextCursor = ({ cursor }: { cursor?: string }): { cursor?: string } =>
+  cursor === undefined ? {} : { cursor: toCursor(cursor) }
 
 /** The position of a cursor that this API gave; anything else is refused by name. */
 export function fromCursor(cursor: string | undefined): string | undefined {
