@@ -17,7 +17,7 @@ export function toWireError(error: unknown): WireError {
   return new PushError('INTERNAL', {}, { cause: error })
 }
 
-/** The envelope of tenant routes (wire-api.md §1.6). */
+/** The envelope of tenant routes (docs/wire-api.md §1.6). */
 export function envelope(error: WireError, startedAt: number): Answer {
   const now = Date.now()
   const [status, name, exception] = ERRORS[error.code]
