@@ -43,7 +43,7 @@ async function namedChannel(ctx: ApiContext, app: App, name: string): Promise<Ch
 }
 
 const APNS = /^[0-9a-fA-F]{64,200}$/
-/** One addr-spec (RFC 5321 limits): no lists, no comments, no quoting (reliability.md T97). */
+/** One addr-spec (RFC 5321 limits): no lists, no comments, no quoting (docs/reliability.md T97). */
 const ADDRESS =
   /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?)*$/
 const WECOM_USER = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$/

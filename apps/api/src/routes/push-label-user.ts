@@ -6,7 +6,7 @@ import { pathLabel, pathUsername } from '../wire/names.ts'
 import { cursorPage, fromCursor, nextCursor } from '../wire/page.ts'
 import { parse, parseQuery } from '../wire/parse.ts'
 
-/** wire-api.md §3. */
+/** docs/wire-api.md §3. */
 export const postLabelUsers = tenant('POST', '/push/label/:label/user', 'json', async (ctx, call) => {
   const { usernames: userIds } = parse(usernames, call.body)
   const label = await fetchLabel(ctx, call.app, parse(pathLabel, call.params).label)

@@ -6,7 +6,7 @@ import { pathLabel } from '../wire/names.ts'
 import { cursorPage, fromCursor, nextCursor } from '../wire/page.ts'
 import { parse, parseQuery } from '../wire/parse.ts'
 
-/** wire-api.md §3. */
+/** docs/wire-api.md §3. */
 export const postLabel = tenant('POST', '/push/label', 'json', async (ctx, call) => {
   const { name, description } = parse(newLabel, call.body)
   return data(call, createdView(await insertLabel(ctx, call.app, { name, description: description ?? '' })))

@@ -8,7 +8,7 @@ import { bindingViews, toBinding } from '../wire/binding.ts'
 import { pathUsername } from '../wire/names.ts'
 import { parse } from '../wire/parse.ts'
 
-/** wire-api.md §4.1: the bindings of that device afterwards. */
+/** docs/wire-api.md §4.1: the bindings of that device afterwards. */
 export const putBinding = tenant('PUT', '/users/:username/push/binding', 'json', async (ctx, call) => {
   const { username: userId } = parse(pathUsername, call.params)
   return answer(ctx, call, await registerToken(ctx, call.app, { ...toBinding(call.body), userId }))

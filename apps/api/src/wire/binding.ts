@@ -6,13 +6,15 @@ import { parse, type Wrong } from './parse.ts'
 
 const text = z.string()
 
-/** `PUT /users/{u}/push/binding` (docs/wire-api.md §4.1): all three are required, an empty token or notifier is none. */
+/**
+ * `PUT /users/{u}/push/binding` (docs/wire-api.md §4.1): all three are required, an empty token or notifier is none.
+ */
 export const binding = z.looseObject({ device_id: text, notifier_name: text, device_token: text })
 
 const DEVICE_ID = /^[\x21-\x7e]{1,128}$/
 const VISIBLE = /^[\x21-\x7e]{1,4096}$/
 
-/** The fields of a binding; throws BINDING_INVALID in the words of wire-api.md §4.1. */
+/** The fields of a binding; throws BINDING_INVALID in the words of docs/wire-api.md §4.1. */
 export function toBinding(body: unknown): Omit<Registration, 'userId'> {
   const given = parse(binding, body, invalid)
   const { device_id: deviceId, notifier_name: channelName, device_token: token } = given
