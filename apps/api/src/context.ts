@@ -8,7 +8,7 @@ import {
   type Channel,
   type CreateResult,
   DeadTokenGate,
-  type Device,
+  type DeviceStore,
   Ids,
   type Limiter,
   type Log,
@@ -53,12 +53,11 @@ export type Parts = {
   at?: (point: string) => void | Promise<void>
 }
 
-export type AskedUser = { appId: string; userId: string }
+type Asked = readonly { appId: string; userId: string }[]
 
 /** Store calls that concurrent requests share: those of one tick are one round trip (docs/limits.md §2). */
 export type Shared = {
-  devicesOf: Batcher<readonly AskedUser[], Device[][]>
-  exist: Batcher<readonly AskedUser[], boolean[]>
+  devices: Pick<DeviceStore, 'ofUsers' | 'usersExist'>
   create: Batcher<NewTask, CreateResult>
 }
 
@@ -150,9 +149,10 @@ function judges({ store, log, hints, pushers }: Parts, channels: Cached<Channel>
 /** SQLite works in this thread, one write at a time; over a network several batches may be under way. */
 function sharedCalls(store: Store, inFlight: number): Shared {
   const options = { maxItems: 256, inFlight, apart: true }
+  const ofUsers = new Batcher((lists: Asked[]) => spread(lists, (asked) => store.devices.ofUsers(asked)), options)
+  const usersExist = new Batcher((lists: Asked[]) => spread(lists, (asked) => store.devices.usersExist(asked)), options)
   return {
-    devicesOf: new Batcher((lists) => spread(lists, (asked) => store.devices.ofUsers(asked)), options),
-    exist: new Batcher((lists) => spread(lists, (asked) => store.devices.usersExist(asked)), options),
+    devices: { ofUsers: (asked) => ofUsers.add(asked), usersExist: (asked) => usersExist.add(asked) },
     create: new Batcher((tasks) => accept(store, tasks), options),
   }
 }
@@ -166,10 +166,7 @@ async function accept(store: Store, tasks: readonly NewTask[]): Promise<CreateRe
 }
 
 /** One call for many lists; the answers are dealt out again in the same lengths. */
-async function spread<R>(
-  lists: readonly (readonly AskedUser[])[],
-  ask: (asked: readonly AskedUser[]) => Promise<R[]>,
-): Promise<R[][]> {
+async function spread<R>(lists: readonly Asked[], ask: (asked: Asked) => Promise<R[]>): Promise<R[][]> {
   const answers = await inTime(ask(lists.flat()))
   let from = 0
   return lists.map((list) => {

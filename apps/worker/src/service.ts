@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Sweeper } from '@fanfare/core'
 import { type Consumer, type PlanConsumer, PolicyError } from '@fanfare/queue'
 import { within } from '@fanfare/redis'
 import type { WorkerConfig } from './config.ts'
@@ -6,7 +7,6 @@ import { consumeDeliveries } from './consume/deliver.ts'
 import { consumePlanJobs } from './consume/plan.ts'
 import { type Counters, createContext, type WorkerContext } from './context.ts'
 import { type Opened, openParts, type Parts } from './open.ts'
-import { Sweeper } from './sweep/sweeper.ts'
 
 export type WorkerOverrides = Partial<Parts> & {
   /** Leaves the sweeper out: chaos tests show what is lost without it. */

@@ -12,6 +12,7 @@ import { planCases } from './store-contract/plan-contract.ts'
 import { rescueCases } from './store-contract/rescue-contract.ts'
 import type { OpenedStore, Subject } from './store-contract/subject.ts'
 import { sweepCases } from './store-contract/sweep-contract.ts'
+import { taskLifeCases } from './store-contract/task-life-contract.ts'
 import { taskCases } from './store-contract/tasks-contract.ts'
 import { writeCases } from './store-contract/writes-contract.ts'
 
@@ -36,6 +37,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
     describe('pages of devices', () => devicePageCases(get))
     describe('labels', () => labelCases(get))
     describe('tasks', () => taskCases(get))
+    describe('the life of a task', () => taskLifeCases(get))
     describe('idempotency keys', () => idempotencyCases(get))
     describe('claims', () => claimCases(get))
     describe('writes', () => writeCases(get))

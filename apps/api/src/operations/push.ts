@@ -1,18 +1,19 @@
 import {
   type App,
-  type ChunkRef,
   chunksOfUsers,
   DEFAULT_STRATEGY,
-  type Device,
-  type Enqueue,
   type Idempotency,
+  jobsOf,
   type Message,
   type NewChunk,
   type NewTask,
+  newTask,
   PushError,
   type Route,
   routeOf,
   type Target,
+  targetsOf,
+  withWaiting,
 } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
 import { sent } from '../http/reply.ts'
@@ -54,9 +55,16 @@ export async function pushUsers(
   const earlier = await enterBacklog(ctx, call.app, idempotency)
   if (earlier && idempotency) return replay(idempotency, earlier)
   const targets = await resolveTargets(ctx, call.app, audience.targets)
-  const chunks = await withWaiting(ctx, chunksOfUsers(targets))
+  const chunks = await withWaiting(chunksOfUsers(targets), (id) => ctx.channels.get(id))
   const taskId = await ctx.ids.next()
-  const task = singleTask(ctx, call.app, { ...send, onUnknown: onUnknownOf(given) }, { taskId, targets, chunks })
+  const task = newTask(
+    {
+      ...{ ...send, id: taskId, appId: call.app.id, lane: 'single', onUnknown: onUnknownOf(given) },
+      audience: { kind: 'users', userIds: targets.map(({ userId }) => userId) },
+      ...{ createdAt: ctx.clock.in(0), ttlMs: ctx.config.taskTtlMs },
+    },
+    chunks,
+  )
   const answer = sent(call, taskId, audience.answer(audience.targets))
   const stored = { status: answer.status ?? 200, body: answer.body }
   if (ctx.at) await ctx.at('before-commit')
@@ -67,7 +75,7 @@ export async function pushUsers(
   })
   if (idempotency && created !== 'created') return replay(idempotency, created.taken)
   if (ctx.at) await ctx.at('after-commit')
-  ctx.background.run(enqueue(ctx, taskId, chunks), ctx.log, 'enqueuing jobs')
+  ctx.background.run(enqueue(ctx, task, chunks), ctx.log, 'enqueuing jobs')
   if (ctx.at) await ctx.at('before-answer')
   return answer
 }
@@ -86,68 +94,18 @@ function enterBacklog(ctx: ApiContext, app: App, idempotency: Idempotency | unde
   }
 }
 
-/** Chunks of paused channels wait in the store; the sweeper brings them back when their channel goes on. */
-async function withWaiting(ctx: ApiContext, chunks: readonly NewChunk[]): Promise<NewChunk[]> {
-  const judged: NewChunk[] = []
-  for (const chunk of chunks) {
-    const known = chunk.channelId === undefined ? undefined : ctx.channels.get(chunk.channelId)
-    const channel = known instanceof Promise ? await known : known
-    judged.push(channel?.pause === undefined ? chunk : { ...chunk, state: 'waiting' })
-  }
-  return judged
-}
-
-type Plan = { taskId: string; targets: readonly Target[]; chunks: readonly NewChunk[] }
-
-function singleTask(
-  ctx: ApiContext,
-  app: App,
-  send: Pick<NewTask['task'], 'message' | 'route' | 'onUnknown'>,
-  plan: Plan,
-): NewTask['task'] {
-  const createdAt = ctx.clock.in(0)
-  return {
-    ...send,
-    id: plan.taskId,
-    appId: app.id,
-    lane: 'single',
-    audience: { kind: 'users', userIds: plan.targets.map(({ userId }) => userId) },
-    state: plan.chunks.every((chunk) => chunk.state === 'done') ? 'done' : 'sending',
-    createdAt,
-    expiresAt: new Date(createdAt.getTime() + ctx.config.taskTtlMs),
-  }
-}
-
-/** Users with their devices; ids fold to lower case and a repeated target is one. */
-async function resolveTargets(ctx: ApiContext, app: App, given: readonly string[]): Promise<Target[]> {
+/** Ids fold to lower case and a repeated target is one. */
+function resolveTargets(ctx: ApiContext, app: App, given: readonly string[]): Promise<Target[]> {
   const userIds = given.length === 1 ? [foldId(given[0])] : [...new Set(given.map(foldId))]
-  const asked = userIds.map((userId) => ({ appId: app.id, userId }))
-  const found = await ctx.shared.devicesOf.add(asked)
-  const missing = asked.filter((_, index) => devicesAt(found, index).length === 0)
-  const exist = missing.length === 0 ? [] : await ctx.shared.exist.add(missing)
-  const known = new Set(missing.filter((_, index) => exist[index]).map(({ userId }) => userId))
-  return userIds.map((userId, index) => {
-    const devices = devicesAt(found, index)
-    return { userId, devices, exists: devices.length > 0 || known.has(userId) }
-  })
+  return targetsOf(ctx.shared.devices, app.id, userIds)
 }
 
 const foldId = (given: string | undefined): string => (given ?? '').toLowerCase()
-const devicesAt = (found: readonly Device[][], index: number): Device[] => found[index] ?? []
 
 /** Best effort after the commit. */
-async function enqueue(ctx: ApiContext, taskId: string, chunks: readonly NewChunk[]): Promise<void> {
+async function enqueue(ctx: ApiContext, task: NewTask['task'], chunks: readonly NewChunk[]): Promise<void> {
   if (ctx.at) await ctx.at('before-enqueue')
-  const items: Enqueue[] = []
-  for (const { seq, channelId, state, members } of chunks) {
-    if (channelId === undefined || state === 'done' || state === 'waiting') continue
-    const known = ctx.channels.get(channelId)
-    const channel = known instanceof Promise ? await known : known
-    const ref: ChunkRef = { taskId, seq, gen: 0 }
-    if (!channel) continue
-    const { platform, appId } = channel
-    items.push({ ...ref, platform, channelId, appId, members: members.length, lane: 'single' })
-  }
+  const items = await jobsOf(task, chunks, (id) => ctx.channels.get(id))
   if (items.length > 0) await ctx.jobs.enqueue(items)
   if (ctx.at) await ctx.at('after-enqueue')
 }

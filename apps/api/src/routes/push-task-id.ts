@@ -1,7 +1,9 @@
+import { cancelTask, changeTask, pauseTask, resumeTask, type Task } from '@fanfare/core'
+import type { ApiContext } from '../context.ts'
 import { data } from '../http/reply.ts'
 import { tenant } from '../http/route.ts'
 import { resultsOf, taskWithFigures } from '../operations/task-results.ts'
-import { cancelTask, pauseTask, resumeTask, taskOf, updateTask } from '../operations/tasks.ts'
+import { taskOf } from '../operations/tasks.ts'
 import { pathTask } from '../wire/names.ts'
 import { cursorPage, fromCursor, nextCursor } from '../wire/page.ts'
 import { parse, parseQuery } from '../wire/parse.ts'
@@ -16,7 +18,7 @@ export const getTask = tenant('GET', '/push/task/:taskId', 'none', async (ctx, c
 /** Ours: a task's rate (members per second, null = none), or its canary before it starts. */
 export const patchTask = tenant('PATCH', '/push/task/:taskId', 'json', async (ctx, call) => {
   const task = await taskOf(ctx, call.app, pathTask(call.params))
-  return data(call, taskView(await updateTask(ctx, task, parse(taskPatch, call.body))))
+  return data(call, taskView(await changeTask(ctx.store, task, parse(taskPatch, call.body))))
 })
 
 /** Ours: the targets of one status with their reasons, page by page. */
@@ -28,13 +30,13 @@ export const getTaskResults = tenant('GET', '/push/task/:taskId/results', 'none'
   return data(call, found.items, nextCursor(found))
 })
 
-const change = (action: string, run: typeof pauseTask) =>
+const change = (action: string, run: (ctx: ApiContext, task: Task) => Promise<Task>) =>
   tenant('POST', `/push/task/:taskId/${action}`, 'any', async (ctx, call) => {
     const task = await taskOf(ctx, call.app, pathTask(call.params))
     return data(call, taskView(await run(ctx, task)))
   })
 
 /** Ours: effective within 2 s. */
-export const postTaskPause = change('pause', pauseTask)
-export const postTaskResume = change('resume', resumeTask)
-export const postTaskCancel = change('cancel', cancelTask)
+export const postTaskPause = change('pause', (ctx, task) => pauseTask(ctx.store, task))
+export const postTaskResume = change('resume', (ctx, task) => resumeTask(ctx.store, task, ctx.clock.now()))
+export const postTaskCancel = change('cancel', (ctx, task) => cancelTask(ctx.store, task))

@@ -3,7 +3,8 @@ import type { Plan, PlanRange, Task } from '../nouns/task.ts'
 import type { DevicePage } from '../ports/store/devices.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { NewChunk } from '../ports/store/tasks.ts'
-import { chunksOfUsers, type Target } from '../tasks/chunks-of-users.ts'
+import { chunksOfUsers } from '../tasks/chunks-of-users.ts'
+import { targetsOf } from '../tasks/targets.ts'
 import { type PlanPage, unreachedPage } from './unreached.ts'
 
 export type PageSource = { store: Pick<Store, 'devices' | 'labels'>; pageSize: number }
@@ -79,7 +80,7 @@ async function userPage(source: PageSource, step: PlanStep): Promise<PlanPage> {
   const canary = range.canary ?? 0
   const inCanary = from < canary
   const end = Math.min(all.length, from + USERS_PER_PAGE, inCanary ? canary : all.length)
-  const targets = await targetsOf(source, task.appId, all.slice(from, end))
+  const targets = await targetsOf(source.store.devices, task.appId, all.slice(from, end))
   const first = range.seqBase + pagesBefore(from, canary) * SEQS_PER_PAGE
   const chunks = chunksOfUsers(targets).map((chunk): NewChunk => {
     const state = chunk.state ?? (inCanary ? 'planned' : 'waiting')
@@ -91,16 +92,4 @@ async function userPage(source: PageSource, step: PlanStep): Promise<PlanPage> {
 function pagesBefore(users: number, canary: number): number {
   if (users <= canary) return Math.ceil(users / USERS_PER_PAGE)
   return Math.ceil(canary / USERS_PER_PAGE) + Math.ceil((users - canary) / USERS_PER_PAGE)
-}
-
-async function targetsOf(source: PageSource, appId: string, userIds: readonly string[]): Promise<Target[]> {
-  const { devices } = source.store
-  const found = await devices.ofUsers(userIds.map((userId) => ({ appId, userId })))
-  const without = userIds.filter((_, index) => !found[index]?.length)
-  const exist = without.length > 0 ? await devices.usersExist(without.map((userId) => ({ appId, userId }))) : []
-  const known = new Set(without.filter((_, index) => exist[index]))
-  return userIds.map((userId, index) => {
-    const own = found[index] ?? []
-    return { userId, devices: own, exists: own.length > 0 || known.has(userId) }
-  })
 }

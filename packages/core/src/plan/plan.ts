@@ -4,6 +4,9 @@ import type { Enqueue } from '../ports/jobs.ts'
 import type { Log } from '../ports/log.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { NewChunk } from '../ports/store/tasks.ts'
+import { jobsOf } from '../tasks/enqueue.ts'
+import { moveTask } from '../tasks/life.ts'
+import { isPlannable } from '../tasks/states.ts'
 import { nextPage } from './pages.ts'
 import { firstPlan, planChannels } from './ranges.ts'
 
@@ -52,10 +55,6 @@ export async function plan(ctx: PlanContext, taskId: string): Promise<boolean> {
   const isWhole = await complete(ctx, taskId)
   return !isWhole && !ctx.signal.aborted && ctx.isOver?.() === true
 }
-
-/** Also one whose planner died between the last page and the end: its plan is complete, its state is not. */
-const isPlannable = (task: Task): boolean =>
-  task.lane === 'bulk' && (task.state === 'planning' || (task.state === 'sending' && !task.plan?.complete))
 
 /** The task with its plan; whoever comes first makes it. */
 async function begun(ctx: PlanContext, taskId: string): Promise<Task | undefined> {
@@ -130,10 +129,7 @@ async function enqueueCanary(ctx: PlanContext, task: Task, chunks: readonly NewC
   const planned = chunks.filter((chunk) => chunk.state === 'planned')
   if (planned.length === 0) return
   const channels = new Map((await planChannels(ctx, task.appId)).map((channel) => [channel.id, channel]))
-  const items = planned.flatMap(({ seq, channelId = '' }): Enqueue[] => {
-    const platform = channels.get(channelId)?.platform
-    return platform ? [{ taskId: task.id, seq, gen: 0, channelId, platform, lane: 'bulk' }] : []
-  })
+  const items = await jobsOf(task, planned, (id) => channels.get(id))
   await ctx.enqueue(items).catch((error: unknown) => {
     ctx.log.warn({ taskId: task.id, error: String(error) }, 'the canary was not enqueued, the sweeper will')
   })
@@ -144,7 +140,7 @@ async function complete(ctx: PlanContext, taskId: string): Promise<boolean> {
   const task = await read(ctx, taskId)
   if (!task?.plan?.ranges.every((range) => range.done)) return false
   const whole = { ...task.plan, complete: true }
-  await ctx.store.tasks.update(taskId, { state: 'sending', plan: whole, ifState: ['planning'] })
+  await moveTask(ctx.store, task, 'planned', { nowMs: 0, plan: whole })
   await ctx.store.tasks.finish([taskId])
   ctx.log.info({ taskId, ranges: whole.ranges.length }, 'task planned')
   return true

@@ -1,13 +1,15 @@
 import { acceptError, StoreDownError } from '../common/errors.ts'
 import { writeLedger } from '../ledger/write.ts'
 import type { Outcome } from '../nouns/chunk.ts'
-import { LEASE_MS, TASK_TTL_MS } from '../nouns/defaults.ts'
+import { LEASE_MS } from '../nouns/defaults.ts'
 import type { Device } from '../nouns/device.ts'
 import type { Message } from '../nouns/message.ts'
-import type { OnUnknown, Route, Task } from '../nouns/task.ts'
+import type { OnUnknown, Route } from '../nouns/task.ts'
 import type { CreateResult, Idempotency, NewChunk, NewTask } from '../ports/store/tasks.ts'
 import type { SyncPlace } from '../ports/sync-places.ts'
 import { chunksOfUsers, NO_BINDING, NO_USER } from '../tasks/chunks-of-users.ts'
+import { newTask } from '../tasks/new-task.ts'
+import { targetsOf } from '../tasks/targets.ts'
 import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
 
 /** A synchronous push answers within this; what is not known by then is `unknown` (docs/wire-api.md §1.4b). */
@@ -35,10 +37,9 @@ export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Excl
 export async function pushNow(ctx: PushNowContext, push: NowPush): Promise<NowAnswer> {
   const deadlineMs = push.deadlineMs ?? SYNC_DEADLINE_MS
   const until = { signal: AbortSignal.timeout(deadlineMs), endsAt: performance.now() + deadlineMs }
-  const asked = [{ appId: push.appId, userId: push.userId }]
-  const [devices = []] = await ctx.store.devices.ofUsers(asked)
-  const exists = devices.length > 0 || (await ctx.store.devices.usersExist(asked))[0] === true
-  const chunks = chunksOfUsers([{ userId: push.userId, devices, exists }])
+  const targets = await targetsOf(ctx.store.devices, push.appId, [push.userId])
+  const { devices = [], exists = false } = targets[0] ?? {}
+  const chunks = chunksOfUsers(targets)
   const channelIds = chunks.flatMap(({ channelId }) => channelId ?? [])
   const places = ctx.syncPlaces?.enter(push.appId, channelIds) ?? []
   try {
@@ -60,7 +61,10 @@ type Found = {
 async function inPlaces(ctx: PushNowContext, push: NowPush, found: Found): Promise<NowAnswer> {
   const { devices, exists, chunks, until } = found
   const createdAt = new Date(ctx.clock?.now() ?? Date.now())
-  const task = newTask(await ctx.ids.next(), push, { reachable: devices.length > 0, createdAt })
+  const id = await ctx.ids.next()
+  const { appId, userId, message, route, onUnknown, ttlMs } = push
+  const audience = { kind: 'users', userIds: [userId] } as const
+  const task = newTask({ id, appId, lane: 'sync', audience, message, route, onUnknown, ttlMs, createdAt }, chunks)
   const parts = await partsOf(ctx, found)
   await ctx.at?.('before-commit')
   const created = await accept(ctx, {
@@ -86,21 +90,6 @@ async function accept(ctx: PushNowContext, item: NewTask): Promise<CreateResult>
     return created
   } catch (error) {
     throw acceptError(error)
-  }
-}
-
-function newTask(id: string, push: NowPush, { reachable, createdAt }: { reachable: boolean; createdAt: Date }): Task {
-  return {
-    id,
-    appId: push.appId,
-    lane: 'sync',
-    audience: { kind: 'users', userIds: [push.userId] },
-    message: push.message,
-    route: push.route,
-    onUnknown: push.onUnknown ?? 'resend',
-    state: reachable ? 'sending' : 'done',
-    createdAt,
-    expiresAt: new Date(createdAt.getTime() + (push.ttlMs ?? TASK_TTL_MS)),
   }
 }
 

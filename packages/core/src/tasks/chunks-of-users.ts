@@ -1,10 +1,7 @@
 import type { Member, Outcome } from '../nouns/chunk.ts'
 import { CHUNK_SIZE } from '../nouns/defaults.ts'
-import type { Device } from '../nouns/device.ts'
 import type { NewChunk } from '../ports/store/tasks.ts'
-
-/** One target of a push: a user, the user's live devices, and whether the user exists at all. */
-export type Target = { userId: string; devices: readonly Device[]; exists: boolean }
+import type { Target } from './targets.ts'
 
 export const NO_BINDING = 'no push binding'
 export const NO_USER = 'appUser not exists'

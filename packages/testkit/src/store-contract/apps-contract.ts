@@ -82,7 +82,7 @@ export function appCases(get: GetSubject): void {
     expect(await reasons()).toEqual([APP_DISABLED, APP_DISABLED, undefined, undefined])
     expect((await store.channels.update(channel.id, { limits: channel.limits }))?.pause).toEqual(APP_DISABLED)
     await store.apps.update(channel.appId, { disabled: false })
-    expect(await reasons()).toEqual([undefined, 'credentials refused: x', undefined, undefined])
+    expect(await reasons()).toEqual([undefined, { by: 'credentials', reason: 'x' }, undefined, undefined])
     expect((await store.apps.byIds([channel.appId]))[0]?.disabled).toBeUndefined()
   })
 

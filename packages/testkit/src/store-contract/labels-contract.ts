@@ -51,7 +51,7 @@ export function labelCases(get: GetSubject): void {
     const { id } = typeof made === 'string' ? { id: '' } : made
     const cursorOf = (place: unknown) => Buffer.from(JSON.stringify(place)).toString('base64url')
     const foreign = [[{ $gt: '' }], [null], [[1]], [1, 2], [], {}, 'x', 1.5].map(cursorOf)
-    const refused = { code: 'BAD_PARAMETER', message: 'cursor: was not given by this API' }
+    const refused = { code: 'BAD_PARAMETER', details: { field: 'cursor', detail: 'was not given by this API' } }
     const answer = (ask: () => Promise<unknown>) => Promise.resolve().then(ask)
     for (const cursor of [...foreign, cursorOf(['ann']), '', 'x']) {
       await expect(answer(() => store.labels.page(appId, 2, cursor))).rejects.toMatchObject(refused)
