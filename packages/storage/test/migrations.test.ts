@@ -104,6 +104,28 @@ run('a Mongo database of the first version', () => {
     await Promise.all([store.close(), raw.close()])
   })
 
+  it('lets no planner of an older program go on, and a migrator that comes late undoes nothing', async () => {
+    const url = await first()
+    const { ids } = await expectedOf('mongo')
+    const [, , list = ''] = ids.tasks
+    const _id = Number(list) as never
+    const raw = await mongoose.createConnection(url).asPromise()
+    const tasks = raw.collection('tasks')
+    const old = await tasks.findOne({ _id })
+    const store = await openStore(url, { masterKey: FIXTURE_KEY })
+    const commit = { $set: { 'plan.ranges.0.cursor': '12' }, $inc: { 'plan.ranges.0.planned': 6 } }
+    expect((await tasks.updateOne({ _id, 'plan.ranges.0.cursor': '6' }, commit)).matchedCount).toBe(0)
+    expect(await tasks.findOne({ _id })).not.toHaveProperty('steps')
+    const chunks = [{ seq: 2, channelId: ids.channels[0] ?? '', members: [{ userId: 'user7' }] }]
+    expect(await store.tasks.addPlanned(list, 0, '6', { chunks, cursor: '7', done: false })).toBe(true)
+    await tasks.updateOne({ _id }, { $set: { steps: old?.['steps'] } })
+    const late = await open(url, [...MIGRATIONS])
+    await MIGRATIONS[6]?.(late.connection.db as never)
+    expect((await store.tasks.byIds([list]))[0]?.plan?.ranges).toMatchObject([{ cursor: '7', planned: 7 }])
+    expect((await store.chunks.ofTask(list, { limit: 10 })).map((chunk) => chunk.seq)).toEqual([0, 1, 2])
+    await Promise.all([store.close(), raw.close(), late.connection.close()])
+  })
+
   it('is migrated by one of many processes; the others wait for it', async () => {
     const url = await first()
     const begun: number[] = []

@@ -179,7 +179,7 @@ for (const [name, mongo] of [
       await store.tasks.create([{ task, chunks: [] }])
       const pageOf = (sizes: number[], from: number) =>
         sizes.map((size, seq) => ({ seq, channelId: channel.id, members: members(size, from) }))
-      proxy.loseNext('request', ['update', 'tasks', 'plan.ranges.0.planned'], true)
+      proxy.loseNext('request', ['update', 'ranges', 'planned'], true)
       const crashed = { chunks: pageOf([4, 4, 4], 1), cursor: '12', done: false }
       await expect(lossy.tasks.addPlanned(task.id, 0, '0', crashed)).rejects.toThrow(StoreDownError)
       proxy.up()
@@ -191,6 +191,14 @@ for (const [name, mongo] of [
       const second = { chunks: pageOf([2, 3], 100), cursor: '9', done: true }
       expect(await store.tasks.addPlanned(task.id, 0, '0', second)).toBe(true)
       expect(await lossy.tasks.addPlanned(task.id, 0, '0', crashed)).toBe(false)
+      expect(
+        await raw
+          .collection('ranges')
+          .find({ taskId: Number(task.id) })
+          .toArray(),
+      ).toMatchObject([
+        { place: 0, cursor: '9', planned: 5, done: true, attempt: 2, end: 2, by: [{ attempt: 2, from: 0 }] },
+      ])
       expect((await store.tasks.counts(task.id))[0]).toMatchObject({ total: 5, byOutcome: { unsent: 5 } })
       const chunks = await store.chunks.ofTask(task.id, { limit: 10 })
       expect(chunks.map((chunk) => chunk.members)).toEqual([members(2, 100), members(3, 100)])
@@ -200,6 +208,42 @@ for (const [name, mongo] of [
       await store.chunks.claim(refs, 10_000, 10)
       await store.chunks.write(refs.map((ref) => ({ ...ref, fence: 1, state: 'done' as const })))
       expect(await store.tasks.finish([task.id])).toEqual([task.id])
+    })
+
+    it('writes one range with a page of a plan of hundreds, and not its task', async () => {
+      const channel = await make.channel()
+      const range = { channelId: channel.id, cursor: '0', planned: 0, done: false }
+      const ranges = Array.from({ length: 300 }, (_, place) => ({ ...range, seqBase: place * 1000 }))
+      const plan = { upToDeviceId: '9', ranges, complete: false }
+      const task = await make.task({ appId: channel.appId, state: 'planning' })
+      await store.tasks.create([{ task, chunks: [] }])
+      await store.tasks.update(task.id, { plan, ifNoPlan: true })
+      const row = () => raw.collection('tasks').findOne({ _id: Number(task.id) as never })
+      const before = await row()
+      const chunks = [{ seq: 7000, channelId: channel.id, members: members(3) }]
+      expect(await store.tasks.addPlanned(task.id, 7, '0', { chunks, cursor: '3', done: true })).toBe(true)
+      expect(await row()).toEqual(before)
+      expect(await raw.collection('ranges').countDocuments({ taskId: Number(task.id) })).toBe(1)
+      const [found] = await store.tasks.byIds([task.id])
+      const moved = ranges.map((each, place) => (place === 7 ? { ...each, cursor: '3', planned: 3, done: true } : each))
+      expect(found?.plan).toEqual({ ...plan, ranges: moved })
+    })
+
+    it('purges the ranges of a plan with its task', async () => {
+      const channel = await make.channel()
+      const range = { channelId: channel.id, seqBase: 0, cursor: '0', planned: 0, done: false }
+      const plan = { upToDeviceId: '9', ranges: [range], complete: false }
+      const task = await make.task({ appId: channel.appId, state: 'planning', plan })
+      await store.tasks.create([{ task, chunks: [] }])
+      const chunks = [{ seq: 0, channelId: channel.id, members: members(1) }]
+      await store.tasks.addPlanned(task.id, 0, '0', { chunks, cursor: '1', done: true })
+      const left = () =>
+        Promise.all(['ranges', 'chunks'].map((of) => raw.collection(of).countDocuments({ taskId: Number(task.id) })))
+      expect(await left()).toEqual([1, 1])
+      const finishedAt = new Date(Date.now() - 8 * 24 * 3600_000)
+      await store.tasks.update(task.id, { state: 'cancelled', finishedAt })
+      await store.purge(1000)
+      expect(await left()).toEqual([0, 0])
     })
 
     it('reads a page of devices as one range of an index', async () => {
@@ -218,6 +262,7 @@ for (const [name, mongo] of [
       }
       expect(await ttl('tasks')).toEqual([{ purgeAt: 1 }])
       expect(await ttl('chunks')).toEqual([{ at: 1 }])
+      expect(await ttl('ranges')).toEqual([{ at: 1 }])
       expect(await ttl('revoked')).toEqual([{ expiresAt: 1 }])
     })
 

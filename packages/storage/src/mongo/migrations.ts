@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { mongo } from 'mongoose'
 import type { Db } from './connect.ts'
-import { isDuplicate } from './errors.ts'
+import { duplicatesOf, isDuplicate } from './errors.ts'
 import { lease } from './leases.ts'
 import { rawOf } from './rows.ts'
 
@@ -35,7 +35,31 @@ export const MIGRATIONS: readonly Migration[] = [
     const left = { at: new Date(0), counts: false }
     await db.collection('labels').updateMany({}, { $set: { 'open.migration': left }, $inc: { rev: 1 } })
   },
+  rangesApart,
 ]
+
+type OldRange = { cursor: string; planned: number; done: boolean }
+type OldTask = { plan?: { first?: OldRange[] }; steps?: Record<string, object>; expiresAt: Date }
+
+/**
+ * To 8: where the ranges of a plan stand is a document of each. First the plan gets a new name, so that a planner of an
+ * older program moves it no more; then its ranges are written as they stand in it, those that are there left as they are.
+ */
+async function rangesApart(db: mongo.Db): Promise<void> {
+  const tasks = db.collection<OldTask>('tasks')
+  const bulk = { bulkApp: { $gt: 0 } }
+  await tasks.updateMany({ ...bulk, 'plan.ranges': { $exists: true } }, { $rename: { 'plan.ranges': 'plan.first' } })
+  const fields = { 'plan.first': 1, steps: 1, expiresAt: 1 }
+  for await (const task of tasks.find({ ...bulk, steps: { $exists: true } }, { projection: fields })) {
+    const { _id, plan, steps = {}, expiresAt: at } = task
+    const rows = (plan?.first ?? []).flatMap(({ cursor, planned, done }, place) => {
+      const step = steps[`r${place}`]
+      return step ? [{ _id: `${_id}.${place}`, taskId: _id, place, cursor, planned, done, ...step, at }] : []
+    })
+    if (rows.length > 0) await duplicatesOf(db.collection('ranges').insertMany(rows as never[], { ordered: false }))
+    await tasks.updateOne({ _id }, { $unset: { steps: 1 } })
+  }
+}
 
 /** In `schema` as `_id`, and the name of the lease under which it is raised. */
 const SCHEMA = 'schema'

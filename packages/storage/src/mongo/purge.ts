@@ -13,7 +13,7 @@ export async function purge(db: Db, limit: number): Promise<number> {
   return deleted.reduce((sum, count) => sum + count, 0)
 }
 
-/** The chunks first: a task without its chunks would count wrong. */
+/** The chunks and ranges first: a task without them would count wrong. */
 async function purgeTasks(db: Db, now: Date, limit: number): Promise<number> {
   const rows = await db.tasks
     .find({ purgeAt: trusted({ $lt: now }) }, { _id: 1 })
@@ -21,7 +21,7 @@ async function purgeTasks(db: Db, now: Date, limit: number): Promise<number> {
     .lean()
   if (rows.length === 0) return 0
   const ids = trusted({ $in: rows.map((row) => row._id) })
-  await db.chunks.deleteMany({ taskId: ids })
+  await Promise.all([db.chunks.deleteMany({ taskId: ids }), db.ranges.deleteMany({ taskId: ids })])
   return (await db.tasks.deleteMany({ _id: ids })).deletedCount
 }
 

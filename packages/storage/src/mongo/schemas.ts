@@ -1,6 +1,7 @@
 import type { Canary, Channel, ChunkState, Lane, OnUnknown, Outcome, TaskState, Way } from '@fanfare/core'
 import { type Connection, type Model, Schema } from 'mongoose'
 import type { Sealed } from '../common/seal.ts'
+import type { PlanDoc, RangeDoc } from './tasks/plan-docs.ts'
 
 /**
  * The documents. Ids are numbers here, so that they compare as numbers; they fit 2^53 − 1. What holds keys of callers
@@ -54,21 +55,6 @@ export type LabelDoc = {
 export type LabelMemberDoc = { _id: string; labelId: number; userId: string; createdAt: Date }
 
 export type IdemDoc = { key: string; fp: string; at: Date; answer?: { status: number; body: string } }
-export type RangeDoc = {
-  channelId: string
-  seqBase: number
-  cursor: string
-  planned: number
-  done: boolean
-  upTo?: string
-  canary?: number
-}
-export type PlanDoc = { upToDeviceId: string; ranges: RangeDoc[]; expected?: number; complete: boolean }
-/**
- * Of one range: chunks below `end` are committed; only the planner with the highest `attempt` may commit more. `by`: from
- * which chunk on which attempt's rows count, ascending; what stands below the first counts whoever wrote it.
- */
-export type StepDoc = { attempt: number; end?: number; by?: { attempt: number; from: number }[] }
 export type TaskDoc = {
   _id: number
   appId: number
@@ -86,7 +72,6 @@ export type TaskDoc = {
   rate?: number | undefined
   canary?: Canary | undefined
   plan?: PlanDoc | undefined
-  steps?: Record<string, StepDoc> | undefined
   idem?: IdemDoc | undefined
   /** Told by whose change was the last, where that matters (finish). */
   op?: string | undefined
@@ -167,6 +152,7 @@ export type Models = {
   labels: Model<LabelDoc>
   labelMembers: Model<LabelMemberDoc>
   tasks: Model<TaskDoc>
+  ranges: Model<RangeDoc>
   chunks: Model<ChunkDoc>
   counters: Model<CounterDoc>
   leases: Model<LeaseDoc>
@@ -234,7 +220,7 @@ const tasks = new Schema(
   {
     ...{ _id: Number, appId: count, lane: text, audience: text, message: text, route: [String], onUnknown: text },
     ...{ state: text, createdAt: instant, startsAt: Date, expiresAt: instant, startedAt: Date, finishedAt: Date },
-    ...{ rate: Number, canary: Mixed, plan: Mixed, steps: Mixed, idem: Mixed, op: String },
+    ...{ rate: Number, canary: Mixed, plan: Mixed, idem: Mixed, op: String },
     ...{ bulkApp: Number, runs: Number, dueAt: Date, openUntil: Date, purgeAt: Date },
   },
   OPTIONS,
@@ -245,6 +231,16 @@ const tasks = new Schema(
   .index({ dueAt: 1 }, { sparse: true })
   .index({ openUntil: 1 }, { sparse: true })
   .index({ purgeAt: 1 }, { expireAfterSeconds: 0, sparse: true })
+
+const ranges = new Schema(
+  {
+    ...{ _id: String, taskId: count, place: count, cursor: String, planned: count, done: Boolean },
+    ...{ attempt: count, end: Number, by: Mixed, at: instant },
+  },
+  OPTIONS,
+)
+  .index({ taskId: 1 })
+  .index({ at: 1 }, { expireAfterSeconds: WEEK_SECONDS })
 
 const chunks = new Schema(
   {
@@ -282,6 +278,7 @@ const SCHEMAS = {
   labels,
   labelMembers,
   tasks,
+  ranges,
   chunks,
   counters,
   leases,

@@ -125,6 +125,27 @@ export function planCases(get: GetSubject): void {
     expect(await store.tasks.finish([task.id])).toEqual([task.id])
   })
 
+  it('plans nothing more of a plan that is called complete before its time; what was planned stays', async () => {
+    const { store, make } = get()
+    const channel = await make.channel()
+    const task = await planning(channel)
+    await store.tasks.addPlanned(task.id, 0, '0', { chunks: pageOf(channel, 0, 5), cursor: '5', done: false })
+    const plan = (await store.tasks.byIds([task.id]))[0]?.plan
+    if (!plan) throw new Error('there is no plan')
+    const whole = { ...plan, ranges: plan.ranges.map((each) => ({ ...each, done: true })), complete: true }
+    expect(await store.tasks.update(task.id, { state: 'sending', plan: whole, ifState: ['paused'] })).toBe(false)
+    expect(await store.tasks.update(task.id, { state: 'sending', plan: whole, ifState: ['planning'] })).toBe(true)
+    const page = { chunks: pageOf(channel, 1, 5), cursor: '9', done: true }
+    expect(await store.tasks.addPlanned(task.id, 0, '5', page)).toBe(false)
+    expect(await store.tasks.addPlanned(task.id, 1, '0', { ...page, chunks: pageOf(channel, 1000, 5) })).toBe(false)
+    const [found] = await store.tasks.byIds([task.id])
+    expect(found?.plan).toMatchObject({ complete: true, ranges: [{ cursor: '5', planned: 5 }, { planned: 0 }] })
+    expect((await store.tasks.counts(task.id))[0]?.total).toBe(5)
+    expect(await store.tasks.finish([task.id])).toEqual([])
+    await store.chunks.cancel(task.id)
+    expect(await store.tasks.finish([task.id])).toEqual([task.id])
+  })
+
   it('plans nothing for a task that has ended', async () => {
     const { store, make } = get()
     const channel = await make.channel()

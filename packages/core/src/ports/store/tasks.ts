@@ -34,6 +34,7 @@ export type TaskChange = {
   state?: TaskState
   /** Only where the task is in one of these states now. */
   ifState?: readonly TaskState[]
+  /** Of a task that has a plan already: whether it is complete; then nothing more is planned, what is planned stays. */
   plan?: Plan
   /** Only where the task has no plan yet. */
   ifNoPlan?: boolean

@@ -3,7 +3,8 @@ import { trusted } from 'mongoose'
 import { later } from '../clock.ts'
 import type { Db } from '../connect.ts'
 import type { ChunkDoc, TaskDoc } from '../schemas.ts'
-import { isCommitted, isSending, toTask } from '../tasks/rows.ts'
+import { committed } from '../tasks/ranges.ts'
+import { isSending, toTask } from '../tasks/rows.ts'
 import { chunkKey, isAllFinal, outcomesOf, putFlags, putOutcomes, toChunk } from './rows.ts'
 import { draftOf, swap } from './swap.ts'
 
@@ -35,14 +36,15 @@ const TAKEN_IN: ChunkState[] = ['planned', 'queued', 'sending']
 
 async function claimable(db: Db, wanted: ReadonlyMap<string, ChunkRef>, now: Date): Promise<Candidate[]> {
   const taskIds = [...new Set([...wanted.values()].map((ref) => Number(ref.taskId)))]
-  const [rows, tasks] = await Promise.all([
+  const [found, tasks] = await Promise.all([
     db.chunks.find({ _id: trusted({ $in: [...wanted.keys()] }), state: trusted({ $in: TAKEN_IN }) }).lean(),
     db.tasks.find({ _id: trusted({ $in: taskIds }) }, { plan: 0 }).lean(),
   ])
+  const rows = await committed(db, found)
   const byId = new Map(tasks.map((task) => [task._id, task]))
   return rows.flatMap((row) => {
     const task = byId.get(row.taskId)
-    const goes = task && isSending(task.state) && task.expiresAt > now && isCommitted(task, row)
+    const goes = task && isSending(task.state) && task.expiresAt > now
     const ref = wanted.get(row._id)
     return goes && ref && row.gen >= ref.gen && isFree(row, now) ? [{ row, task, next: draftOf(row) }] : []
   })

@@ -1,8 +1,8 @@
 import type { Chunk, ChunkStore } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
-import type { ChunkDoc, TaskDoc } from '../schemas.ts'
-import { isCommitted } from '../tasks/rows.ts'
+import type { ChunkDoc } from '../schemas.ts'
+import { committed } from '../tasks/ranges.ts'
 import { claim } from './claim.ts'
 import { endSingles } from './leftover.ts'
 import { lost, park, requeue, stillQueued } from './rescue.ts'
@@ -39,22 +39,20 @@ async function byRefs(db: Db, refs: readonly { taskId: string; seq: number }[]):
   const taskIds = [...new Set(refs.map(({ taskId }) => Number(taskId)))]
   const [rows, tasks] = await Promise.all([
     db.chunks.find({ _id: trusted({ $in: [...new Set(keys)] }) }).lean(),
-    db.tasks.find({ _id: trusted({ $in: taskIds }) }, { steps: 1 }).lean(),
+    db.tasks.find({ _id: trusted({ $in: taskIds }) }, { _id: 1 }).lean(),
   ])
-  const steps = new Map(tasks.map((task) => [task._id, task]))
-  const known = new Map(rows.filter((row) => belongs(steps.get(row.taskId), row)).map((row) => [row._id, row]))
+  const there = new Set(tasks.map((task) => task._id))
+  const mine = await committed(db, rows)
+  const known = new Map(mine.filter((row) => there.has(row.taskId)).map((row) => [row._id, row]))
   return keys.map((key) => {
     const row = known.get(key)
     return row && toChunk(row)
   })
 }
 
-const belongs = (task: Pick<TaskDoc, 'steps'> | undefined, row: ChunkDoc): boolean =>
-  task !== undefined && isCommitted(task, row)
-
 /** A page is filled although rows that a crashed planner left behind are passed over. */
 async function ofTask(db: Db, taskId: number, query: { afterSeq?: number; limit: number }): Promise<Chunk[]> {
-  const task = await db.tasks.findOne({ _id: taskId }, { steps: 1 }).lean()
+  const task = await db.tasks.exists({ _id: taskId }).lean()
   const chunks: Chunk[] = []
   let after = query.afterSeq ?? -1
   while (task && chunks.length < query.limit) {
@@ -63,7 +61,7 @@ async function ofTask(db: Db, taskId: number, query: { afterSeq?: number; limit:
       .sort({ seq: 1 })
       .limit(query.limit)
       .lean()
-    for (const row of rows) if (belongs(task, row) && chunks.length < query.limit) chunks.push(toChunk(row))
+    for (const row of await committed(db, rows)) if (chunks.length < query.limit) chunks.push(toChunk(row))
     if (rows.length < query.limit) break
     after = rows.at(-1)?.seq ?? after
   }

@@ -4,7 +4,8 @@ import { later } from '../clock.ts'
 import type { Db } from '../connect.ts'
 import { byIdsInOrder, rawOf } from '../rows.ts'
 import type { ChunkDoc, WakeKind } from '../schemas.ts'
-import { isCommitted, isSending } from '../tasks/rows.ts'
+import { committed } from '../tasks/ranges.ts'
+import { isSending } from '../tasks/rows.ts'
 import { chunkKey, DRAFT_FIELDS, type Draft, putFlags } from './rows.ts'
 import { draftOf, swap } from './swap.ts'
 
@@ -50,15 +51,15 @@ async function rescuable(db: Db, rows: readonly LostRow[]): Promise<Rescue[]> {
   const taskIds = [...new Set(rows.map((row) => row.taskId))]
   const channelIds = [...new Set(rows.map((row) => String(row.channelId ?? 0)))]
   const [tasks, channels] = await Promise.all([
-    db.tasks.find({ _id: trusted({ $in: taskIds }) }, { state: 1, steps: 1 }).lean(),
+    db.tasks.find({ _id: trusted({ $in: taskIds }) }, { state: 1 }).lean(),
     byIdsInOrder(db.channels, channelIds, (row): [number, Channel['platform']] => [row._id, row.platform]),
   ])
   const byTask = new Map(tasks.map((task) => [task._id, task]))
   const platforms = new Map(channels.filter((pair) => pair !== undefined))
-  return rows.flatMap((row) => {
+  return (await committed(db, rows)).flatMap((row) => {
     const task = byTask.get(row.taskId)
     const platform = platforms.get(row.channelId ?? 0)
-    if (!task || !platform || !isSending(task.state) || !isCommitted(task, row)) return []
+    if (!task || !platform || !isSending(task.state)) return []
     return [toRescue(row, platform)]
   })
 }

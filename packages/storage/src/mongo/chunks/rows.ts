@@ -18,7 +18,7 @@ export const chunkKey = (taskId: string | number, seq: number): string => `${tas
 /** What of a chunk may change after it was written. */
 export type Draft = Pick<
   ChunkDoc,
-  | ('_id' | 'taskId' | 'channelId' | 'lane' | 'size' | 'rev' | 'range' | 'seq')
+  | ('_id' | 'taskId' | 'channelId' | 'lane' | 'size' | 'rev' | 'range' | 'seq' | 'attempt')
   | ('outcomes' | 'counts' | 'reasons' | 'state' | 'gen' | 'fence' | 'starts' | 'started' | 'tries')
   | ('leaseUntil' | 'nextAt' | keyof ChunkFlags)
 >

@@ -2,13 +2,14 @@ import type { BacklogRow, ChunkRef, WaitingLane } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
 import type { TaskDoc } from '../schemas.ts'
-import { committedOnly, isSending } from '../tasks/rows.ts'
+import { committed } from '../tasks/ranges.ts'
+import { isSending } from '../tasks/rows.ts'
 import { toRef } from './rescue.ts'
 import { DRAFT_FIELDS, type Draft, putFlags } from './rows.ts'
 import { draftOf, swap } from './swap.ts'
 
-type Head = Pick<TaskDoc, '_id' | 'state' | 'canary' | 'steps'>
-const HEAD = { state: 1, canary: 1, steps: 1 } as const
+type Head = Pick<TaskDoc, '_id' | 'state' | 'canary'>
+const HEAD = { state: 1, canary: 1 } as const
 
 /** Tasks that may have chunks promoted: being sent, and no canary that runs or was held. */
 const mayGo = (task: Head): boolean => isSending(task.state) && (!task.canary || task.canary.state === 'passed')
@@ -51,32 +52,36 @@ async function promoteBulk(db: Db, channelId: string, limit: number): Promise<Ch
     place = await nextPair(db, place, true)
     if (!place) break
     const task: Head | null = await db.tasks.findOne({ _id: place.task }, HEAD).lean()
-    if (task && mayGo(task)) promoted.push(...(await promoteOf(db, place, task, limit - promoted.length)))
+    if (task && mayGo(task)) promoted.push(...(await promoteOf(db, place, limit - promoted.length)))
   }
   return promoted
 }
 
-/** What another promoter took meanwhile is looked for further on. */
-async function promoteOf(db: Db, place: Place, task: Head, limit: number): Promise<ChunkRef[]> {
+/** What another promoter took meanwhile, and what a crashed planner left behind, is passed over. */
+async function promoteOf(db: Db, place: Place, limit: number): Promise<ChunkRef[]> {
   const promoted: ChunkRef[] = []
-  while (promoted.length < limit) {
+  for (let after = -1; promoted.length < limit; ) {
     const rows: Draft[] = await db.chunks
-      .find({ waits: place.channel, taskId: place.task, ...committedOnly(task) }, DRAFT_FIELDS)
+      .find({ waits: place.channel, taskId: place.task, seq: trusted({ $gt: after }) }, DRAFT_FIELDS)
       .sort({ seq: 1 })
       .limit(limit - promoted.length)
       .lean()
+    const last = rows.at(-1)
+    if (!last) break
+    after = last.seq
     const now = await db.clock.now()
-    const swaps = rows.map((row) => ({ row, next: planned(row, now) }))
-    if (swaps.length === 0) break
+    const swaps = (await committed(db, rows)).map((row) => ({ row, next: planned(row, now) }))
     const won = await swap(db, swaps)
     promoted.push(...swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : [])))
   }
   return promoted
 }
 
+/** That it belongs to its task is known from here on, so whoever claims it need not look at its range. */
 function planned(row: Draft, now: Date): Draft {
   const next = draftOf(row)
   next.state = 'planned'
+  next.range = undefined
   putFlags(next, now)
   return next
 }

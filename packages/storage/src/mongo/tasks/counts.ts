@@ -1,15 +1,16 @@
 import type { Outcome, TaskCounts } from '@fanfare/core'
 import type { Db } from '../connect.ts'
-import { committedOnly } from './rows.ts'
+import { committedOnly, rangesOf } from './ranges.ts'
 
 type Sums = { _id: number | null; total: number } & Partial<Record<Outcome, number>>
 type ReasonSum = { _id: { channel?: number | null; reason: string }; members: number }
 
 /** Sums over the chunk rows, which carry their own counts: one pass for the outcomes, one for the reasons. */
 export async function counts(db: Db, id: string, outcomes: readonly Outcome[]): Promise<TaskCounts[]> {
-  const task = await db.tasks.findOne({ _id: Number(id) }, { steps: 1 }).lean()
+  const task = await db.tasks.findOne({ _id: Number(id) }, { 'plan.complete': 1 }).lean()
   if (!task) return []
-  const match = [{ $match: { taskId: Number(id), ...committedOnly(task) } }]
+  const ranges = await rangesOf(db, [task])
+  const match = [{ $match: { taskId: task._id, ...committedOnly(ranges.get(task._id)) } }]
   const sum = (field: string) => ({ $sum: `$${field}` })
   const sums = Object.fromEntries(outcomes.map((outcome) => [outcome, sum(`counts.${outcome}`)]))
   const [byChannel, byReason] = await Promise.all([

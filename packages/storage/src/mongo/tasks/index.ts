@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { OUTCOMES, type Task, type TaskChange, type TaskStore } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
-import { byIdsInOrder } from '../rows.ts'
 import type { TaskDoc } from '../schemas.ts'
 import { counts } from './counts.ts'
 import { create, keyOwner } from './create.ts'
 import { Planner } from './plan.ts'
-import { flagsOf, isPlanned, NO_APP, planRow, setOrUnset, toTask } from './rows.ts'
+import { isPlanned, rangesOf, tasksByIds, toTasks } from './ranges.ts'
+import { flagsOf, planRow, setOrUnset } from './rows.ts'
 import { TaskSweep, withOpenChunks } from './sweep.ts'
 
 export function taskStore(db: Db): TaskStore {
@@ -20,7 +20,7 @@ export function taskStore(db: Db): TaskStore {
       await db.tasks.updateOne(filter, { $set: { 'idem.answer': { status, body } } })
     },
     byKey: (appId, key) => keyOwner(db, Number(appId), key),
-    byIds: (ids) => byIdsInOrder(db.tasks, ids, (row) => (row.appId === NO_APP ? undefined : toTask(row))),
+    byIds: (ids) => tasksByIds(db, ids),
     page: (appId, query) => page(db, Number(appId), query),
     update: (id, change) => update(db, Number(id), change),
     finish: (ids) => finish(db, ids.map(Number)),
@@ -46,16 +46,20 @@ async function page(
       .lean(),
     db.tasks.countDocuments({ bulkApp }),
   ])
-  return { tasks: rows.map(toTask), total }
+  return { tasks: await toTasks(db, rows), total }
 }
 
-const HEAD = { appId: 1, lane: 1, state: 1, createdAt: 1, startsAt: 1, expiresAt: 1, finishedAt: 1 } as const
+const HEAD = {
+  ...{ appId: 1, lane: 1, state: 1, createdAt: 1, startsAt: 1, expiresAt: 1, finishedAt: 1 },
+  'plan.complete': 1,
+} as const
 
 /** Reads the state and changes the task if it still has it; another change in between makes it look again. */
 async function update(db: Db, id: number, change: TaskChange): Promise<boolean> {
   for (;;) {
-    const head = await db.tasks.findOne({ _id: id }, HEAD).lean()
+    const head = await db.tasks.findOne({ _id: id }, HEAD).lean<TaskDoc>()
     if (!head || (change.ifState && !change.ifState.includes(head.state))) return false
+    if (change.ifNoPlan && head.plan) return false
     const next = { ...head, state: change.state ?? head.state, finishedAt: change.finishedAt ?? head.finishedAt }
     const fields = {
       ...(change.state && { state: change.state }),
@@ -63,22 +67,31 @@ async function update(db: Db, id: number, change: TaskChange): Promise<boolean> 
       ...(change.canary && { canary: change.canary }),
       ...(change.startedAt && { startedAt: change.startedAt }),
       ...(change.finishedAt && { finishedAt: change.finishedAt }),
-      ...(change.plan && { plan: planRow(change.plan) }),
+      ...planFields(change, head),
       ...flagsOf(next),
     }
-    const same = { _id: id, state: { $eq: head.state }, ...(change.ifNoPlan && { plan: trusted({ $exists: false }) }) }
+    const planned = change.plan && { plan: trusted({ $exists: head.plan !== undefined }) }
+    const same = { _id: id, state: { $eq: head.state }, ...planned }
     const { matchedCount } = await db.tasks.updateOne(same, setOrUnset(fields))
     if (matchedCount > 0) return true
-    if (change.ifNoPlan && (await db.tasks.exists({ _id: id, plan: trusted({ $exists: true }) }))) return false
   }
+}
+
+/** The ranges of a plan that is there stand where they stand. */
+function planFields({ plan }: TaskChange, head: Pick<TaskDoc, 'plan'>): object {
+  if (!plan) return {}
+  return head.plan ? { 'plan.complete': plan.complete } : { plan: planRow(plan) }
 }
 
 async function finish(db: Db, ids: readonly number[]): Promise<string[]> {
   if (ids.length === 0) return []
-  const heads = await db.tasks
-    .find({ _id: trusted({ $in: ids }) }, { ...HEAD, 'plan.complete': 1, 'plan.ranges.done': 1, steps: 1 })
-    .lean<TaskDoc[]>()
-  const sending = heads.filter((head) => head.state === 'sending' && isPlanned(head.plan))
+  const heads = await db.tasks.find({ _id: trusted({ $in: ids }) }, { ...HEAD, 'plan.first.done': 1 }).lean<TaskDoc[]>()
+  const sent = heads.filter((head) => head.state === 'sending')
+  const ranges = await rangesOf(
+    db,
+    sent.filter((head) => !head.plan?.complete),
+  )
+  const sending = sent.filter((head) => isPlanned(head, ranges))
   const blocked = await withOpenChunks(db, sending)
   const ready = sending.filter((head) => !blocked.has(head._id))
   const [first] = ready

@@ -1,6 +1,6 @@
 import type { Audience, Message, NewTask, Plan, Task, TaskState } from '@fanfare/core'
-import { type QueryFilter, trusted } from 'mongoose'
-import type { ChunkDoc, PlanDoc, TaskDoc, TaskFlags } from '../schemas.ts'
+import type { TaskDoc, TaskFlags } from '../schemas.ts'
+import type { PlanDoc } from './plan-docs.ts'
 
 export const OPEN_STATES: readonly TaskState[] = ['scheduled', 'planning', 'sending', 'paused']
 export const isOpen = (state: TaskState): boolean => OPEN_STATES.includes(state)
@@ -9,37 +9,6 @@ export const isSending = (state: TaskState): boolean => state === 'planning' || 
 
 /** Tasks are kept this long after their end. */
 const KEPT_MS = 7 * 24 * 3600_000
-
-/** True where no planner will add chunks: `finish` may look at the chunks. */
-export const isPlanned = (plan: PlanDoc | undefined): boolean =>
-  plan === undefined || plan.complete || (plan.ranges.length > 0 && plan.ranges.every((range) => range.done))
-
-/** Where the planner's progress on a range stands in a task. */
-export const stepKey = (range: number): string => `r${range}`
-
-/**
- * Whether a chunk belongs to the task: its range's cursor has moved past it (task-plan.ts), and its page is of the
- * planner that moved it, not left behind by one that died.
- */
-export function isCommitted(task: Pick<TaskDoc, 'steps'>, row: Pick<ChunkDoc, 'range' | 'seq' | 'attempt'>): boolean {
-  if (row.range === undefined) return true
-  const { end = 0, by = [] } = task.steps?.[stepKey(row.range)] ?? {}
-  const owner = by.findLast(({ from }) => from <= row.seq)
-  return row.seq < end && (owner === undefined || owner.attempt === row.attempt)
-}
-
-/** The same as a part of a filter. */
-export function committedOnly({ steps }: Pick<TaskDoc, 'steps'>): QueryFilter<ChunkDoc> {
-  if (!steps) return {}
-  const parts = Object.entries(steps).flatMap(([key, { end = 0, by = [] }]) => {
-    const range = Number(key.slice(1))
-    const owned = [{ from: 0 }, ...by].map((part, index) => ({ ...part, below: by[index]?.from ?? end }))
-    return owned.flatMap(({ from, below, ...owner }) =>
-      from < below ? [{ range, seq: trusted({ $gte: from, $lt: below }), ...owner }] : [],
-    )
-  })
-  return { $or: [{ range: trusted({ $exists: false }) }, ...parts] }
-}
 
 type Flagged = Pick<TaskDoc, 'appId' | 'lane' | 'state' | 'expiresAt' | 'startsAt' | 'createdAt' | 'finishedAt'>
 
@@ -98,10 +67,14 @@ export const tombstone = (id: number, now: Date): TaskDoc => ({
   ...{ state: 'failed', createdAt: now, expiresAt: now, purgeAt: new Date(now.getTime() + KEPT_MS) },
 })
 
-export const planRow = (plan: Plan): PlanDoc => ({ ...plan, ranges: plan.ranges.map((range) => ({ ...range })) })
+export const planRow = ({ ranges, ...rest }: Plan): PlanDoc => ({
+  ...rest,
+  first: ranges.map((range) => ({ ...range })),
+})
 
+/** Without its plan (ranges.ts). */
 export function toTask(row: TaskDoc): Task {
-  const { startsAt, startedAt, finishedAt, rate, canary, plan } = row
+  const { startsAt, startedAt, finishedAt, rate, canary } = row
   return {
     id: String(row._id),
     appId: String(row.appId),
@@ -118,6 +91,5 @@ export function toTask(row: TaskDoc): Task {
     ...(finishedAt && { finishedAt }),
     ...(rate !== undefined && { rate }),
     ...(canary && { canary }),
-    ...(plan && { plan: { ...plan, complete: isPlanned(plan) } }),
   }
 }

@@ -1,17 +1,16 @@
 import type { Task } from '@fanfare/core'
 import { type QueryFilter, trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
-import { byIdsInOrder } from '../rows.ts'
 import type { TaskDoc } from '../schemas.ts'
-import { committedOnly, isPlanned, toTask } from './rows.ts'
+import { committedOnly, isPlanned, rangesOf, tasksByIds } from './ranges.ts'
 
 /** Single tasks looked at in one pass, and how often: those still being sent are no work. */
 const SINGLES_PER_PASS = 2000
 const SINGLES_EVERY_MS = 5000
 
-type Head = Pick<TaskDoc, '_id' | 'lane' | 'state' | 'canary' | 'plan' | 'steps'>
+type Head = Pick<TaskDoc, '_id' | 'lane' | 'state' | 'canary' | 'plan'>
 /** All that tells whether there is work, without the message and the audience. */
-const HEAD = { lane: 1, state: 1, canary: 1, 'plan.complete': 1, 'plan.ranges.done': 1, steps: 1 } as const
+const HEAD = { lane: 1, state: 1, canary: 1, 'plan.complete': 1, 'plan.first.done': 1 } as const
 
 /** Finds the tasks with work for the sweeper. */
 export class TaskSweep {
@@ -30,13 +29,18 @@ export class TaskSweep {
       this.#heads({ runs: trusted({ $gt: 0 }) }, 'runs'),
       this.#singles(now),
     ])
+    const ranges = await rangesOf(
+      this.#db,
+      bulk.filter((task) => isSent(task) && !task.plan?.complete),
+    )
+    const needsPlanner = (task: Head) => !isPlanned(task, ranges) || task.canary?.state === 'running'
     const planning = bulk.filter((task) => task.state === 'planning' || (isSent(task) && needsPlanner(task)))
-    const sent = [...bulk, ...singles].filter((task) => isSent(task) && isPlanned(task.plan))
+    const sent = [...bulk, ...singles].filter((task) => isSent(task) && isPlanned(task, ranges))
     const blocked = await withOpenChunks(this.#db, sent)
     const ended = sent.filter((task) => !blocked.has(task._id))
     const ids = new Set([...due, ...expired, ...planning, ...ended].map((task) => task._id))
     const first = [...ids].sort((a, b) => a - b).slice(0, limit)
-    const found = await byIdsInOrder(this.#db.tasks, first.map(String), toTask)
+    const found = await tasksByIds(this.#db, first.map(String))
     return found.filter((task) => task !== undefined)
   }
 
@@ -54,16 +58,16 @@ export class TaskSweep {
 }
 
 const isSent = (task: Head): boolean => task.state === 'sending'
-const needsPlanner = (task: Head): boolean => !isPlanned(task.plan) || task.canary?.state === 'running'
 
 /** Which of the tasks have a chunk that is not final. What a crashed planner left behind is no chunk of the task. */
-export async function withOpenChunks(db: Db, tasks: readonly Pick<TaskDoc, '_id' | 'steps'>[]): Promise<Set<number>> {
+export async function withOpenChunks(db: Db, tasks: readonly Pick<TaskDoc, '_id' | 'plan'>[]): Promise<Set<number>> {
   if (tasks.length === 0) return new Set()
   const ids = tasks.map((task) => task._id)
   const open = new Set((await db.chunks.distinct('openTask', { openTask: trusted({ $in: ids }) })) as number[])
-  const planned = tasks.filter((task) => task.steps && open.has(task._id))
+  const planned = tasks.filter((task) => task.plan && open.has(task._id))
+  const ranges = await rangesOf(db, planned)
   const found = await Promise.all(
-    planned.map((task) => db.chunks.exists({ openTask: task._id, ...committedOnly(task) }).lean()),
+    planned.map((task) => db.chunks.exists({ openTask: task._id, ...committedOnly(ranges.get(task._id)) }).lean()),
   )
   planned.forEach((task, index) => {
     if (!found[index]) open.delete(task._id)
