@@ -2,7 +2,7 @@ import type { NowResult, Outcome } from '@fanfare/core'
 
 export type PushStatus = 'SUCCESS' | 'ASYNC_SUCCESS' | 'FAIL' | 'ERROR' | 'PENDING'
 
-/** Outcome → status in task results (docs/design.md §2); what is not final is PENDING, `handedOn` is not counted. */
+/** Outcome → status in task results (docs/glossary.md); what is not final is PENDING, `handedOn` is not counted. */
 const STATUS: Readonly<Record<Outcome, PushStatus | undefined>> = {
   unsent: 'PENDING',
   started: 'PENDING',
