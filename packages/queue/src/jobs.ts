@@ -20,7 +20,7 @@ export const jobIdOf = (ref: ChunkRef): string => `${ref.taskId}-${ref.seq}-${re
 export const jobKeyOf = (platform: PlatformName, ref: ChunkRef): string =>
   `${prefixOf(platform)}:${platform}:${jobIdOf(ref)}`
 
-/** Jobs without a priority go first, then from 1 up: single pushes, those of a crowd (crowd.ts), chunks of tasks. */
+/** Jobs without a priority go first, then from 1 up: single pushes, chunks of tasks, and single pushes of a crowd (crowd.ts). */
 const BULK_PRIORITY = 10
 const BASE: JobsOptions = { keepLogs: 0, sizeLimit: 4096 }
 
@@ -28,15 +28,18 @@ export function deliverJob(item: Enqueue, place = 0): { name: string; data: Deli
   const { taskId: task, seq, gen, channelId: channel } = item
   const opts: JobsOptions = { ...BASE, jobId: jobIdOf(item) }
   if (item.lane === 'bulk') opts.priority = BULK_PRIORITY
-  else if (place > 0) opts.priority = place
+  else if (place > 0) opts.priority = BULK_PRIORITY + place
   if (item.delayMs) opts.delay = item.delayMs
   return { name: 'deliver', data: { v: JOB_VERSION, task, seq, gen, channel }, opts }
 }
 
+/** The least score of a crowd's job among those with a priority; BullMQ's scores are priority × 2³² + a counter. */
+export const CROWD_SCORE = (BULK_PRIORITY + 1) * 2 ** 32
+
 /** undefined where another version wrote it. */
 export function toDeliverJob(data: DeliverData, priority: number): DeliverJob | undefined {
   if (data.v !== JOB_VERSION) return undefined
-  const lane = priority >= BULK_PRIORITY ? 'bulk' : 'single'
+  const lane = priority === BULK_PRIORITY ? 'bulk' : 'single'
   return { taskId: data.task, seq: data.seq, gen: data.gen, channelId: data.channel, lane }
 }
 

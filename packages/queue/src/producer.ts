@@ -3,7 +3,7 @@ import { type Connection, connect, connected, disconnect, mastersOf } from '@fan
 import { Queue } from 'bullmq'
 import { answered, probe, QUEUES } from './connections.ts'
 import { Crowd } from './crowd.ts'
-import { deliverJob, jobKeyOf, PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
+import { CROWD_SCORE, deliverJob, jobKeyOf, PLAN_QUEUE, prefixOf, QUEUE_PLATFORMS, queueOptions } from './jobs.ts'
 
 /** Batches of 20–200 with a few in flight are the fastest (docs/limits.md §1a). */
 const BULK = { maxItems: 200, inFlight: 4 }
@@ -11,13 +11,19 @@ const BULK = { maxItems: 200, inFlight: 4 }
  * Also holds where Redis is down from the start, when BullMQ itself would wait for ever (docs/reliability.md §0.11).
  */
 const ADD_TIMEOUT_MS = 2000
+/** A plan is as dear as so many single pushes: an app has five in a second before they go further back. */
+const PLAN_COST = 20
+const HELPER_PRIORITY = 10
 /** How often the length of a queue is looked at while jobs are added. */
 const LOOK_MS = 20
 const PROBE_MS = 1000
 
+/** `part` tells apart the jobs of ranges planned side by side. */
+export type PlanOf = { appId?: string; part?: number }
+
 export type JobQueues = Jobs & {
-  /** Asks workers to plan a task; `part` tells apart the jobs of ranges planned side by side. */
-  enqueuePlan(taskId: string, part?: number): Promise<void>
+  /** Asks workers to plan a task. */
+  enqueuePlan(taskId: string, of?: PlanOf): Promise<void>
   /** Rejects where a job of any queue would not be taken now, and says why; asked at most once a second. */
   ready(): Promise<void>
   /** Share of Redis' `maxmemory` in use, of a cluster's fullest master; where it has none, of `otherwiseBytes`, and 0 without both. */
@@ -46,7 +52,7 @@ class Producer implements JobQueues {
   readonly #redis: Connection
   readonly #queues = new Map<string, Queue>()
   readonly #crowd: Crowd | undefined
-  readonly #lookedAt = new Map<PlatformName, number>()
+  readonly #lookedAt = new Map<string, number>()
   readonly #adders = new Map<PlatformName, Batcher<Enqueue, true>>()
   #probed: { at: number; result: Promise<void> } | undefined
 
@@ -90,12 +96,13 @@ class Producer implements JobQueues {
     )
   }
 
-  async enqueuePlan(taskId: string, part = 0): Promise<void> {
+  async enqueuePlan(taskId: string, { appId, part = 0 }: PlanOf = {}): Promise<void> {
     const queue = this.#queues.get(PLAN_QUEUE)
     if (!queue) return
     // Helpers of a task that is being planned come after tasks that have not begun.
-    const opts = { jobId: `${taskId}-${part}`, keepLogs: 0, ...(part > 0 && { priority: 1 }) }
-    const added = queue.add('plan', { v: 1, task: taskId }, opts)
+    const priority = part > 0 ? HELPER_PRIORITY : this.#priorityOfPlan(appId)
+    const opts = { jobId: `${taskId}-${part}`, keepLogs: 0, ...(priority > 0 && { priority }) }
+    const added = queue.add('plan', { v: 1, task: taskId, ...(appId !== undefined && { app: appId }) }, opts)
     await answered(ADD_TIMEOUT_MS, 'plan', added)
   }
 
@@ -148,20 +155,35 @@ class Producer implements JobQueues {
   }
 
   async #addAll(queue: Queue, platform: PlatformName, items: Enqueue[]): Promise<true[]> {
-    const place = (item: Enqueue) => (this.#crowd && item.lane === 'single' ? this.#crowd.place(item) : 0)
+    const place = ({ lane, appId, channelId, members = 1 }: Enqueue) =>
+      this.#crowd && lane === 'single'
+        ? this.#crowd.place({ queue: platform, owner: appId ?? channelId, cost: members })
+        : 0
     const adding = queue.addBulk(items.map((item) => deliverJob(item, place(item))))
     this.#look(platform)
     await answered(ADD_TIMEOUT_MS, 'enqueue', adding)
     return items.map(() => true)
   }
 
+  #priorityOfPlan(appId: string | undefined): number {
+    this.#look(PLAN_QUEUE)
+    if (!this.#crowd || appId === undefined) return 0
+    const place = this.#crowd.place({ queue: PLAN_QUEUE, owner: appId, cost: PLAN_COST })
+    return place > 0 ? HELPER_PRIORITY + place : 0
+  }
+
   /** Behind the jobs on their connection; best effort. */
-  #look(platform: PlatformName): void {
+  #look(name: string): void {
     const now = performance.now()
-    if (!this.#crowd || now - (this.#lookedAt.get(platform) ?? 0) < LOOK_MS) return
-    this.#lookedAt.set(platform, now)
-    const waiting = this.#redis.llen(`${prefixOf(platform)}:${platform}:wait`)
-    waiting.then((length) => this.#crowd?.saw(platform, length)).catch(() => undefined)
+    if (!this.#crowd || now - (this.#lookedAt.get(name) ?? 0) < LOOK_MS) return
+    this.#lookedAt.set(name, now)
+    const key = `${prefixOf(name)}:${name}`
+    const few = this.#redis.llen(`${key}:wait`)
+    const many = this.#redis.zcount(`${key}:prioritized`, CROWD_SCORE, '+inf')
+    Promise.all([few, many]).then(
+      ([first, crowd]) => this.#crowd?.saw(name, first + crowd),
+      () => undefined,
+    )
   }
 
   #open(name: string): Queue {

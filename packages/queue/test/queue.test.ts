@@ -152,31 +152,6 @@ describe('consuming', () => {
     expect(order).toEqual(['single 1', 'single 2', 'bulk 10', 'bulk 11'])
   })
 
-  it('takes the few of one app before the many of another, in a long queue', async () => {
-    const many = (from: number, count: number) =>
-      Array.from({ length: count }, (_, index) => item(String(from + index), { appId: 'many', channelId: '1' }))
-    await jobs.enqueue(many(1000, 250))
-    // The length of the queue is known a moment after it was asked for.
-    await until('the queue is known to be long', async () => {
-      await new Promise((resolve) => setTimeout(resolve, 30))
-      await jobs.enqueue([item('1', { appId: 'many', channelId: '1' })])
-      return true
-    })
-    await jobs.enqueue(many(2000, 1000))
-    await jobs.enqueue([item('7', { appId: 'few', channelId: '2' })])
-    const order: string[] = []
-    start(
-      async (job) => {
-        order.push(job.taskId)
-        expect(job.lane).toBe('single')
-        return undefined
-      },
-      { concurrency: 4 },
-    )
-    await until('all ran', () => order.length === 1252)
-    expect(order.indexOf('7')).toBeLessThan(400)
-  })
-
   it('keeps slots free for single pushes, however many chunks wait', async () => {
     let running = 0
     let most = 0

@@ -32,7 +32,7 @@ export async function pushAudience(
   const taken = await createWithinLimits(ctx, call.app, item)
   if (taken && idempotency) return replay(idempotency, taken)
   if (ctx.at) await ctx.at('after-commit')
-  if (!startsAt) ctx.background.run(ctx.jobs.enqueuePlan(taskId), ctx.log, 'enqueuing a plan')
+  if (!startsAt) ctx.background.run(ctx.jobs.enqueuePlan(taskId, { appId: call.app.id }), ctx.log, 'enqueuing a plan')
   if (ctx.at) await ctx.at('before-answer')
   return answer
 }

@@ -2,10 +2,10 @@ import { PageTurns, plan } from '@fanfare/core'
 import { consumePlans, type PlanConsumer } from '@fanfare/queue'
 import type { WorkerContext } from '../context.ts'
 
-/** Waiting chunks are looked for at most so often while a task is being planned. */
+/** Waiting chunks are looked for at most so often while tasks of one app are being planned. */
 const TOP_UP_MS = 200
 
-/** Tasks planned side by side in one process, page by page, each app in its turn. */
+/** Tasks planned side by side in one process, those of one app page by page. */
 const SIDE_BY_SIDE = 32
 /** A task that needs longer goes behind those that wait, so that no number of them keeps a short one from its start. */
 const SLICE_MS = 1000
@@ -16,7 +16,8 @@ export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
   const onPage = toppingUp(ctx)
   const turns = new PageTurns()
   let count = 0
-  const options = { redisUrl: config.redisUrl, log, concurrency: ctx.plansAtOnce ?? SIDE_BY_SIDE }
+  const concurrency = ctx.plansAtOnce ?? SIDE_BY_SIDE
+  const options = { redisUrl: config.redisUrl, log, concurrency, ...(ctx.share && { share: ctx.share }) }
   return consumePlans(options, (taskId, closing) => {
     if (memory.isHigh) return Promise.resolve(false)
     // While Redis is nearly full a planner leaves its task as it stands; the sweeper asks for it again.
@@ -33,27 +34,28 @@ export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
       return turns.take(appId)
     }
     const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
-    const enqueuePlan = (id: string, part: number) => jobs.enqueuePlan(id, part)
+    const enqueuePlan: typeof jobs.enqueuePlan = (id, of) => jobs.enqueuePlan(id, of)
     const turn = (appId: string) => deliverer.kit.turns.next('new', appId)
     const own = { holder: `${holder}:${++count}`, signal, turn, pageTurn, isOver, pageSize: config.planPageSize }
     return plan({ store, log, enqueue, enqueuePlan, onPage, ...own, ...(at && { at }) }, taskId)
   })
 }
 
-/** Looks for waiting chunks at once, or when the last look is long enough ago: those of the page it is called for too. */
-function toppingUp({ memory, window }: WorkerContext): () => void {
-  let toppedUpAt = Number.NEGATIVE_INFINITY
-  let isDue = false
-  const topUp = () => {
-    isDue = false
-    toppedUpAt = performance.now()
+/** Looks for waiting chunks at once, or where it looked for the app just now, after a while for all that came since. */
+function toppingUp({ memory, window }: WorkerContext): (appId: string) => void {
+  /** Apps looked for just now; whether pages of theirs came since. */
+  const recent = new Map<string, boolean>()
+  const look = (appId: string) => {
     if (!memory.isHigh) window.topUp()
+    recent.set(appId, false)
+    setTimeout(() => {
+      const isBehind = recent.get(appId)
+      recent.delete(appId)
+      if (isBehind) look(appId)
+    }, TOP_UP_MS).unref()
   }
-  return () => {
-    const afterMs = toppedUpAt + TOP_UP_MS - performance.now()
-    if (isDue) return
-    isDue = true
-    if (afterMs > 0) setTimeout(topUp, afterMs).unref()
-    else topUp()
+  return (appId) => {
+    if (recent.has(appId)) recent.set(appId, true)
+    else look(appId)
   }
 }

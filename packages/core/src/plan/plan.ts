@@ -18,9 +18,9 @@ export type PlanContext = {
   /** Puts the canary's chunks into the queue; all others wait for their window. */
   enqueue: (items: readonly Enqueue[]) => Promise<void>
   /** Asks other workers to plan other ranges. */
-  enqueuePlan: (taskId: string, part: number) => Promise<void>
-  /** Chunks are waiting. */
-  onPage: () => void
+  enqueuePlan: (taskId: string, of: { appId: string; part: number }) => Promise<void>
+  /** Chunks of the app are waiting. */
+  onPage: (appId: string) => void
   /** Asked before each page: whoever stops here leaves the rest to another planner. */
   signal: Pick<AbortSignal, 'aborted'>
   /** Waits for a turn of the event loop to read or write a page of the app in. */
@@ -76,7 +76,7 @@ async function begin(ctx: PlanContext, task: Task): Promise<void> {
   if (!(await ctx.store.lease(`plan:${task.id}`, ctx.holder, BEGIN_LEASE_MS))) return
   await ctx.store.tasks.update(task.id, { plan: first, startedAt, ifState: ['planning', 'sending'], ifNoPlan: true })
   for (let part = 1; part < Math.min(MOST_PLANNERS, first.ranges.length); part++) {
-    await ctx.enqueuePlan(task.id, part).catch(() => undefined)
+    await ctx.enqueuePlan(task.id, { appId: task.appId, part }).catch(() => undefined)
   }
 }
 
@@ -119,7 +119,7 @@ async function planPage(ctx: PlanContext, task: Task & { plan: Plan }, index: nu
   if (!(await ctx.store.tasks.addPlanned(task.id, index, range.cursor, page))) return undefined
   await ctx.at?.('after-page')
   await enqueueCanary(ctx, task, page.chunks)
-  ctx.onPage()
+  ctx.onPage(task.appId)
   const members = page.chunks.reduce((sum, chunk) => sum + chunk.members.length, 0)
   const moved = { ...range, cursor: page.cursor, done: page.done, planned: range.planned + members }
   return { ...task.plan, ranges: task.plan.ranges.map((old, place) => (place === index ? moved : old)) }

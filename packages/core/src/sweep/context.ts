@@ -8,7 +8,7 @@ export type SweepContext = {
   log: Log
   /** Names this process among others. */
   holder: string
-  jobs: Pick<Jobs, 'enqueue' | 'present'> & { enqueuePlan(taskId: string): Promise<void> }
+  jobs: Pick<Jobs, 'enqueue' | 'present'> & { enqueuePlan(taskId: string, of: { appId: string }): Promise<void> }
   /** Chunks may go on waiting: whoever promotes them is told. */
   window: { topUp(): void }
   /** How full Redis is. */

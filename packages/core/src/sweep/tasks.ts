@@ -21,20 +21,20 @@ export async function sweepTasks(ctx: SweepContext, judge: CanaryJudge, limit: n
 async function sweepTask(ctx: SweepContext, task: Task, nowMs: number): Promise<void> {
   if (task.expiresAt.getTime() <= nowMs) await expireTask(ctx.store, task)
   else if (task.state === 'scheduled') await start(ctx, task, nowMs)
-  else if (isPlannable(task)) await askForPlan(ctx, task.id)
+  else if (isPlannable(task)) await askForPlan(ctx, task)
 }
 
 /** By the store's clock, whatever the workers' say. */
 async function start(ctx: SweepContext, task: Task, nowMs: number): Promise<void> {
   if (!isDue(task, nowMs)) return
   const started = await moveTask(ctx.store, task, 'start', { nowMs, startedAt: new Date(nowMs) })
-  if (started && task.lane === 'bulk') await askForPlan(ctx, task.id)
+  if (started && task.lane === 'bulk') await askForPlan(ctx, task)
 }
 
 /** Adds nothing while the task's plan job stands. */
-async function askForPlan(ctx: SweepContext, taskId: string): Promise<void> {
+async function askForPlan(ctx: SweepContext, { id: taskId, appId }: Task): Promise<void> {
   if (ctx.memory.isHigh) return
-  await ctx.jobs.enqueuePlan(taskId).catch((error: unknown) => {
+  await ctx.jobs.enqueuePlan(taskId, { appId }).catch((error: unknown) => {
     ctx.log.warn({ taskId, error: String(error) }, 'a plan job was not enqueued, the next pass tries again')
   })
 }
