@@ -1,6 +1,6 @@
 import { boardRouter } from '@fanfare/queue'
 import type { Express, NextFunction, Request, Response } from 'express'
-import { requireOperator } from '../auth/auth.ts'
+import { requireOperator } from '../auth/guards.ts'
 import type { ApiContext } from '../context.ts'
 import { problem, toWireError } from './errors.ts'
 

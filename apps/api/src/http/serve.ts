@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type App, isId, PushError } from '@fanfare/core'
-import { bearerOf, type Claims, requireApp, requireOperator } from '../auth/auth.ts'
+import { bearerOf, requireApp, requireOperator } from '../auth/guards.ts'
+import type { Claims } from '../auth/tokens.ts'
 import type { ApiContext } from '../context.ts'
 import { takeRequest } from '../limits/limits.ts'
 import { statusOf, type WireError } from '../wire/errors.ts'

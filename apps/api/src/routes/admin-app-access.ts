@@ -2,7 +2,7 @@ import type { App } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
 import type { RootRoute } from '../http/route.ts'
 import { endTokens, fetchApp, rotateSecret, setDisabled } from '../operations/apps.ts'
-import { appView } from '../wire/admin.ts'
+import { appView, secretView } from '../wire/admin.ts'
 import { pathApp } from '../wire/names.ts'
 import { parse } from '../wire/parse.ts'
 
@@ -22,7 +22,9 @@ const change = (
 })
 
 /** Ours: a new client secret, shown this once. */
-export const postAdminAppSecret = change('POST', 'secret', rotateSecret)
+export const postAdminAppSecret = change('POST', 'secret', async (ctx, app) =>
+  secretView(await rotateSecret(ctx, app)),
+)
 /** Ours: all tokens issued so far end, in every process within 5 s. */
 export const deleteAdminAppTokens = change('DELETE', 'tokens', async (ctx, app) => appView(await endTokens(ctx, app)))
 /** Ours: tokens are refused and nothing is sent until it is enabled. */

@@ -1,7 +1,7 @@
 import type { App } from '@fanfare/core'
 import type { Answer, RootRoute } from '../http/route.ts'
 import { fetchApp, insertApp, updateApp } from '../operations/apps.ts'
-import { appSettings, appView, newApp } from '../wire/admin.ts'
+import { appSettings, appView, newApp, secretView } from '../wire/admin.ts'
 import { pathApp } from '../wire/names.ts'
 import { parse } from '../wire/parse.ts'
 
@@ -16,7 +16,7 @@ export const postAdminApps: RootRoute = {
   body: 'json',
   async handle(ctx, call) {
     const { org_name: org, app_name: name } = parse(newApp, call.body)
-    return json({ data: await insertApp(ctx, org, name) })
+    return json({ data: secretView(await insertApp(ctx, org, name)) })
   },
 }
 

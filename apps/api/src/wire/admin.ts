@@ -1,5 +1,6 @@
 import type { App } from '@fanfare/core'
 import { z } from 'zod'
+import type { NewSecret } from '../operations/apps.ts'
 import { appPart } from './names.ts'
 
 export const newApp = z.looseObject({ org_name: appPart, app_name: appPart })
@@ -25,4 +26,10 @@ export const appView = (app: App) => ({
   disabled: app.disabled === true,
   ...(app.tokensFrom !== undefined && { tokens_from: app.tokensFrom * 1000 }),
   created: app.createdAt.getTime(),
+})
+
+/** Shown once. */
+export const secretView = ({ clientId, clientSecret }: NewSecret) => ({
+  client_id: clientId,
+  client_secret: clientSecret,
 })

@@ -1,7 +1,7 @@
 import { PushError } from '@fanfare/core'
 import { z } from 'zod'
-import { MAX_TTL_SECONDS } from '../auth/auth.ts'
-import type { Credentials } from '../operations/apps.ts'
+import { MAX_TTL_SECONDS } from '../auth/tokens.ts'
+import type { Credentials, IssuedToken } from '../operations/tokens.ts'
 import { RequestError } from './errors.ts'
 import { parse } from './parse.ts'
 
@@ -29,5 +29,12 @@ export function toCredentials(body: unknown): Credentials {
   if (ttl !== undefined && ttl !== null && (ttl < 0 || ttl > MAX_TTL_SECONDS)) {
     throw new PushError('BAD_PARAMETER', { field: 'ttl', detail: `must be from 0 to ${MAX_TTL_SECONDS} seconds` })
   }
-  return { client_id, client_secret, ttl }
+  return { clientId: client_id, clientSecret: client_secret, ...(typeof ttl === 'number' && { ttlSeconds: ttl }) }
 }
+
+/** The SDK parses `expires_in` as a Java int (wire-api.md §5.1). */
+export const tokenView = ({ token, ttlSeconds, appId }: IssuedToken) => ({
+  access_token: token,
+  expires_in: ttlSeconds,
+  application: appId,
+})

@@ -1,14 +1,7 @@
-import {
-  createHash,
-  createHmac,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomUUID,
-  timingSafeEqual,
-} from 'node:crypto'
-import { APP_DISABLED, type App, type Log, PushError, type Store, sentenceOfPause } from '@fanfare/core'
+import { type KeyObject, randomUUID } from 'node:crypto'
+import { type App, type Log, PushError, type Store } from '@fanfare/core'
 import jwt from 'jsonwebtoken'
+import { derivedKey } from './keys.ts'
 
 export const DEFAULT_TTL_SECONDS = 7 * 24 * 3600
 /** The SDK parses `expires_in` as a Java int (docs/wire-api.md §5.1); a token without an end answers this. */
@@ -25,12 +18,6 @@ const MOST_REVOKED = 10_000
 
 /** `issuedAt`: seconds since 1970, as `iat`. */
 export type Claims = { appId: string; audience: string; jti: string; issuedAt: number; expiresAtMs: number }
-
-/** A key for one purpose, derived from the master key (RFC 5869), so that the master key itself signs nothing. */
-export function derivedKey(masterKey: Buffer, purpose: string): KeyObject {
-  // createSecretKey once: jsonwebtoken with a string secret costs 40 times more (docs/limits.md §2).
-  return createSecretKey(Buffer.from(hkdfSync('sha256', masterKey, '', `fanfare ${purpose}`, 32)))
-}
 
 /** Signs and verifies app tokens; keeps verified ones, honouring expiry and revocation. */
 export class Tokens {
@@ -166,45 +153,3 @@ function claimsOf(payload: string | jwt.JwtPayload): Claims {
 }
 
 export const audienceOf = (app: Pick<App, 'org' | 'name'>): string => `${app.org}/${app.name}`
-
-/** The token of an Authorization header; none or another scheme is TOKEN_MISSING. */
-export function bearerOf(header: string | undefined): string {
-  if (header === undefined) throw new PushError('TOKEN_MISSING')
-  if (header.slice(0, 7).toLowerCase() !== 'bearer ') throw new PushError('TOKEN_MISSING')
-  return header.slice(7).trim()
-}
-
-/** The one place where the app of a token is compared with the app of the URL (docs/reliability.md T99). */
-export function requireApp(claims: Claims, app: App): void {
-  if (claims.appId !== app.id || claims.audience !== audienceOf(app)) throw new PushError('TOKEN_CORRUPT')
-  if (app.tokensFrom !== undefined && claims.issuedAt < app.tokensFrom) throw new PushError('TOKEN_REVOKED')
-  requireEnabled(app)
-}
-
-export function requireEnabled(app: App): void {
-  if (app.disabled) throw new PushError('SERVICE_NOT_OPEN', { detail: sentenceOfPause(APP_DISABLED) })
-}
-
-/** Without a configured token nobody is the operator. */
-export function requireOperator(header: string | undefined, operatorToken: string | undefined): void {
-  const given = bearerOf(header)
-  if (operatorToken === undefined || !sameSecret(given, operatorToken)) throw new PushError('TOKEN_CORRUPT')
-}
-
-/** Compares without telling by its duration where two secrets differ. */
-const sameSecret = (one: string, other: string): boolean => timingSafeEqual(sha256(one), sha256(other))
-
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
-
-export const secretHash = (secret: string): string => sha256(secret).toString('hex')
-
-/** Whether this is the client secret of the app. */
-export const isSecretOf = (app: App, secret: string): boolean =>
-  timingSafeEqual(sha256(secretHash(secret)), sha256(app.clientSecretHash))
-
-/**
- * What an Idempotency-Key was used for; keyed, so that short bodies cannot be guessed from it (docs/reliability.md
- * §3.3).
- */
-export const fingerprintOf = (key: KeyObject, text: string): string =>
-  createHmac('sha256', key).update(text).digest('hex')
