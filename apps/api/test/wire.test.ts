@@ -1,10 +1,11 @@
-import { PushError } from '@fanfare/core'
+import { NO_USER, PushError } from '@fanfare/core'
 import { describe, expect, it } from '@jest/globals'
 import { sentenceOf, statusOf } from '../src/wire/errors.ts'
 import { pushMessage, toMessage } from '../src/wire/message.ts'
 import { idOfUuid, uuidOf } from '../src/wire/notifier.ts'
 import { parse } from '../src/wire/parse.ts'
 import { instantOf } from '../src/wire/start-date.ts'
+import { descOf, syncItem } from '../src/wire/status.ts'
 import { widthOf } from '../src/wire/text.ts'
 
 const messageOf = (given: object, hanWidth: 1 | 2 = 2) =>
@@ -97,5 +98,12 @@ describe('an error', () => {
   it('has the status and the sentence of its line in the table, filled from its details', () => {
     const error = new PushError('LABEL_UNKNOWN', { label: 'vip' })
     expect([statusOf(error), sentenceOf(error)]).toEqual([400, 'push label not exists of vip'])
+  })
+})
+
+describe('a user that does not exist', () => {
+  it.each([NO_USER, 'appUser not exists'])('is called the same whichever version kept it: %s', (reason) => {
+    expect(descOf('rejected', reason)).toBe('appUser not exists')
+    expect(syncItem({ outcome: 'rejected', reason })).toEqual({ pushStatus: 'FAIL', desc: 'appUser not exists' })
   })
 })

@@ -6,12 +6,6 @@ export function data(call: Call, value: unknown, more: { cursor?: string } = {})
   return { body: JSON.stringify({ timestamp: now, ...more, data: value, duration: now - call.startedAt }) }
 }
 
-/** A send's answer: the task's id is in a header too (docs/design.md §6). */
-export function sent(call: Call, taskId: string, value: unknown): Answer {
-  return { ...data(call, value), headers: taskHeader(taskId) }
-}
-export const taskHeader = (taskId: string): Record<string, string> => ({ 'Fanfare-Task-Id': taskId })
-
 /** The envelope of bindings (docs/wire-api.md §4.1). */
 export function entities(call: Call, list: readonly unknown[]): Answer {
   const now = Date.now()
@@ -33,6 +27,3 @@ export function notifierEntities(call: Call, list: readonly unknown[]): Answer {
   }
   return { body: JSON.stringify(body) }
 }
-
-/** A task id as it stands in a body: a bare number; ids fit 2^53 − 1 (docs/design.md §11). */
-export const bare = (taskId: string): number => Number(taskId)

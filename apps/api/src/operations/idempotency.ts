@@ -1,40 +1,42 @@
-import type { KeyObject } from 'node:crypto'
-import { type Idempotency, PushError, type StoredAnswer } from '@fanfare/core'
-import { fingerprintOf } from '../auth/auth.ts'
+import { createHmac, type KeyObject } from 'node:crypto'
+import { type CreateResult, type Idempotency, PushError, type StoredAnswer } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { taskHeader } from '../http/reply.ts'
-import type { Answer, Call } from '../http/route.ts'
 
 const KEY = /^[\x21-\x7e]{1,255}$/
+
+/** A request that is done once however often it is sent; `isOf`: whether a fingerprint is of this same request. */
+export type Once = Idempotency & { isOf(fingerprint: string): boolean }
 /** What a store says of a key that was used before. */
-export type Taken = { fingerprint: string; taskId: string; answer?: StoredAnswer }
+export type Taken = Exclude<CreateResult, 'created'>['taken']
 
-/** What this request asks for; `isOf` tells whether a fingerprint is its own, by whichever master key it was made. */
-type Asked = Idempotency & { isOf: (fingerprint: string) => boolean }
+/**
+ * What the door that a push came through brings along. `encode` makes what it answers once the push is accepted (`More`:
+ * what is known by then); with a key that is kept, and answered again to whoever repeats the request.
+ */
+export type Door<More extends unknown[] = []> = {
+  once: Once | undefined
+  encode(taskId: string, ...more: More): StoredAnswer
+}
+/** A push that was accepted; `isRepeat`: when its key was used first, and `answer` is what was answered then. */
+export type Accepted = { taskId: string; answer: StoredAnswer; isRepeat: boolean }
 
-/** The caller's Idempotency-Key with the fingerprint of this request; undefined where there is none. */
-export function idempotencyOf(ctx: ApiContext, call: Call): Asked | undefined {
-  const key = call.headers['idempotency-key']
-  if (key === undefined) return undefined
-  if (typeof key !== 'string' || !KEY.test(key)) {
-    throw new PushError('BAD_PARAMETER', { field: 'Idempotency-Key', detail: 'must be 1 to 255 printable characters' })
+/** `text`: all that says what the request asks for. Only a keyed hash of it is kept. */
+export function onceOf({ fingerprintKeys }: Pick<ApiContext, 'fingerprintKeys'>, key: string, text: string): Once {
+  if (!KEY.test(key)) {
+    throw new PushError('BAD_PARAMETER', { field: 'idempotencyKey', detail: 'must be 1 to 255 printable characters' })
   }
-  const text = `${call.method} ${call.path}\n${call.raw}`
-  const [first, ...others] = ctx.fingerprintKeys
+  const [first, ...others] = fingerprintKeys
   const fingerprint = fingerprintOf(first as KeyObject, text)
   const isOf = (taken: string) => taken === fingerprint || others.some((other) => fingerprintOf(other, text) === taken)
   return { key, fingerprint, isOf }
 }
 
-/** The first answer again; another request under the same key is refused, one still running asks to wait. */
-export function replay(asked: Pick<Asked, 'isOf'>, taken: Taken): Answer {
-  if (!asked.isOf(taken.fingerprint)) throw new PushError('KEY_REUSED')
-  if (!taken.answer) throw new PushError('KEY_RUNNING', {}, { retryAfterSeconds: 1 })
-  return replayed(taken.answer, taken.taskId)
-}
+/** Keyed, so that short requests cannot be guessed from it (docs/reliability.md §3.3). */
+const fingerprintOf = (key: KeyObject, text: string): string => createHmac('sha256', key).update(text).digest('hex')
 
-export const replayed = (answer: StoredAnswer, taskId: string): Answer => ({
-  status: answer.status,
-  body: answer.body,
-  headers: { ...taskHeader(taskId), 'Idempotent-Replayed': 'true' },
-})
+/** The first answer again; another request under the same key is refused, one still running asks to wait. */
+export function repeated(once: Once, { fingerprint, taskId, answer }: Taken): Accepted {
+  if (!once.isOf(fingerprint)) throw new PushError('KEY_REUSED')
+  if (!answer) throw new PushError('KEY_RUNNING', {}, { retryAfterSeconds: 1 })
+  return { taskId, answer, isRepeat: true }
+}

@@ -1,46 +1,43 @@
-import { isFinal, LEASE_MS, type NowResult, PushError, pushNow, type Task } from '@fanfare/core'
+import {
+  type App,
+  isFinal,
+  LEASE_MS,
+  type NowResult,
+  PushError,
+  pushNow,
+  type StoredAnswer,
+  type Task,
+} from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { sent } from '../http/reply.ts'
-import type { Answer, TenantCall } from '../http/route.ts'
-import { type Common, onUnknownOf } from '../wire/push.ts'
-import { syncItem } from '../wire/status.ts'
-import { idempotencyOf, replay, replayed, type Taken } from './idempotency.ts'
-import { sendOf } from './push.ts'
+import { type Accepted, type Door, type Once, repeated, type Taken } from './idempotency.ts'
+import type { Send } from './send.ts'
 
-type Item = (result: NowResult) => unknown
+/** Its door answers by what became of each of the user's devices. */
+export type SyncDoor = Door<[results: readonly NowResult[]]>
 
-/**
- * A synchronous push to one user: one element per bound device (docs/design.md §6). `withId` adds the user's id to
- * each.
- */
+/** A synchronous push to one user: one result per bound device (docs/design.md §6). */
 export async function pushSync(
   ctx: ApiContext,
-  call: TenantCall,
-  given: Common,
-  user: { target: string; withId: boolean },
-): Promise<Answer> {
-  const send = sendOf(ctx, given)
-  const idempotency = idempotencyOf(ctx, call)
-  const item: Item = (result) => syncItem(result, user.withId ? user.target : undefined)
-  const push = {
-    ...send,
-    appId: call.app.id,
-    userId: user.target.toLowerCase(),
-    onUnknown: onUnknownOf(given),
-    ttlMs: ctx.config.taskTtlMs,
-    ...(idempotency && { idempotency }),
+  app: App,
+  { userId, ...send }: Send & { userId: string },
+  door: SyncDoor,
+): Promise<Accepted> {
+  const { once, encode } = door
+  const push = { ...send, appId: app.id, userId: userId.toLowerCase(), ttlMs: ctx.config.taskTtlMs }
+  const done = await pushNow(ctx, once ? { ...push, idempotency: once } : push)
+  if ('taken' in done) {
+    if (!once) throw new PushError('INTERNAL')
+    return again(ctx, done.taken, { once, encode })
   }
-  const done = await pushNow(ctx, push)
-  if ('taken' in done) return again(ctx, call, { taken: done.taken, item, isOf: idempotency?.isOf ?? (() => false) })
-  const answer = sent(call, done.taskId, done.results.map(item))
-  if (idempotency) await keep(ctx, call, idempotency.key, answer)
+  const answer = encode(done.taskId, done.results)
+  if (once) await keep(ctx, app, once.key, answer)
   if (ctx.at) await ctx.at('before-answer')
-  return answer
+  return { taskId: done.taskId, answer, isRepeat: false }
 }
 
-async function keep(ctx: ApiContext, call: TenantCall, key: string, answer: Answer): Promise<void> {
+async function keep(ctx: ApiContext, app: App, key: string, answer: StoredAnswer): Promise<void> {
   try {
-    await ctx.store.tasks.answer(call.app.id, key, { status: 200, body: answer.body })
+    await ctx.store.tasks.answer(app.id, key, answer)
   } catch (error) {
     ctx.log.warn({ err: String(error) }, 'the answer of a synchronous push was not kept for replays')
   }
@@ -50,17 +47,11 @@ async function keep(ctx: ApiContext, call: TenantCall, key: string, answer: Answ
  * The key was used before. Where the first request died between sending and answering, its answer is made from the
  * ledger once nobody can be working on it any more.
  */
-async function again(
-  ctx: ApiContext,
-  call: TenantCall,
-  first: { taken: Taken; item: Item; isOf: (fingerprint: string) => boolean },
-): Promise<Answer> {
-  const { taken, item, isOf } = first
-  if (taken.answer || !isOf(taken.fingerprint)) return replay({ isOf }, taken)
+async function again(ctx: ApiContext, taken: Taken, { once, encode }: SyncDoor & { once: Once }): Promise<Accepted> {
+  if (taken.answer || !once.isOf(taken.fingerprint)) return repeated(once, taken)
   const [task] = await ctx.store.tasks.byIds([taken.taskId])
-  if (!task || ctx.clock.now() - task.createdAt.getTime() < LEASE_MS) return replay({ isOf }, taken)
-  const answer = sent(call, task.id, (await resultsOf(ctx, task)).map(item))
-  return replayed({ status: 200, body: answer.body }, task.id)
+  if (!task || ctx.clock.now() - task.createdAt.getTime() < LEASE_MS) return repeated(once, taken)
+  return { taskId: task.id, answer: encode(task.id, await resultsOf(ctx, task)), isRepeat: true }
 }
 
 async function resultsOf(ctx: ApiContext, task: Task): Promise<NowResult[]> {

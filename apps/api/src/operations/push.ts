@@ -1,36 +1,19 @@
 import {
   type App,
   chunksOfUsers,
-  DEFAULT_STRATEGY,
   type Idempotency,
   jobsOf,
-  type Message,
   type NewChunk,
   type NewTask,
   newTask,
   PushError,
-  type Route,
-  routeOf,
   type Target,
   targetsOf,
   withWaiting,
 } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { sent } from '../http/reply.ts'
-import type { Answer, TenantCall } from '../http/route.ts'
-import { toMessage } from '../wire/message.ts'
-import { type Common, onUnknownOf } from '../wire/push.ts'
-import { idempotencyOf, replay } from './idempotency.ts'
-
-/** The message and the route of a send; routes that need the online channel are refused before anything is done. */
-export function sendOf(ctx: ApiContext, given: Common): { message: Message; route: Route } {
-  const strategy = given.strategy ?? DEFAULT_STRATEGY
-  if (strategy !== DEFAULT_STRATEGY) {
-    const detail = `strategy ${strategy} needs the online channel, which does not exist yet; use strategy ${DEFAULT_STRATEGY}`
-    throw new PushError('SERVICE_NOT_OPEN', { detail })
-  }
-  return { message: toMessage(given.pushMessage, ctx.config.hanWidth), route: routeOf(strategy) }
-}
+import { type Accepted, type Door, repeated } from './idempotency.ts'
+import type { Send } from './send.ts'
 
 const ROOM_AGAIN_SECONDS = 5
 
@@ -41,43 +24,42 @@ export function requireRoom({ memory }: Pick<ApiContext, 'memory'>): void {
 
 /**
  * An asynchronous push to users: accepted when the store has it, then enqueued without waiting (docs/design.md §6).
- * What Redis does not take the sweeper brings back. `answer` makes the answer's data, one element per given target.
+ * What Redis does not take the sweeper brings back.
  */
 export async function pushUsers(
   ctx: ApiContext,
-  call: TenantCall,
-  given: Common,
-  audience: { targets: readonly string[]; answer: (targets: readonly string[]) => unknown },
-): Promise<Answer> {
-  const send = sendOf(ctx, given)
-  const idempotency = idempotencyOf(ctx, call)
+  app: App,
+  push: Send & { userIds: readonly string[] },
+  { once, encode }: Door,
+): Promise<Accepted> {
   requireRoom(ctx)
-  const earlier = await enterBacklog(ctx, call.app, idempotency)
-  if (earlier && idempotency) return replay(idempotency, earlier)
-  const targets = await resolveTargets(ctx, call.app, audience.targets)
+  const earlier = await enterBacklog(ctx, app, once)
+  if (earlier && once) return repeated(once, earlier)
+  const targets = await resolveTargets(ctx, app, push.userIds)
   const chunks = await withWaiting(chunksOfUsers(targets), (id) => ctx.channels.get(id))
   const taskId = await ctx.ids.next()
   const task = newTask(
     {
-      ...{ ...send, id: taskId, appId: call.app.id, lane: 'single', onUnknown: onUnknownOf(given) },
+      id: taskId,
+      appId: app.id,
+      lane: 'single',
       audience: { kind: 'users', userIds: targets.map(({ userId }) => userId) },
-      ...{ createdAt: ctx.clock.in(0), ttlMs: ctx.config.taskTtlMs },
+      message: push.message,
+      route: push.route,
+      onUnknown: push.onUnknown,
+      createdAt: ctx.clock.in(0),
+      ttlMs: ctx.config.taskTtlMs,
     },
     chunks,
   )
-  const answer = sent(call, taskId, audience.answer(audience.targets))
-  const stored = { status: answer.status ?? 200, body: answer.body }
+  const answer = encode(taskId)
   if (ctx.at) await ctx.at('before-commit')
-  const created = await ctx.shared.create.add({
-    task,
-    chunks,
-    ...(idempotency && { idempotency: { ...idempotency, answer: stored } }),
-  })
-  if (idempotency && created !== 'created') return replay(idempotency, created.taken)
+  const created = await ctx.shared.create.add({ task, chunks, ...(once && { idempotency: { ...once, answer } }) })
+  if (once && created !== 'created') return repeated(once, created.taken)
   if (ctx.at) await ctx.at('after-commit')
   ctx.background.run(enqueue(ctx, task, chunks), ctx.log, 'enqueuing jobs')
   if (ctx.at) await ctx.at('before-answer')
-  return answer
+  return { taskId, answer, isRepeat: false }
 }
 
 /** A replay of an accepted request is answered although the backlog is full by now. */

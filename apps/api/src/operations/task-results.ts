@@ -1,29 +1,53 @@
-import { type App, type Channel, type Chunk, type Device, PushError, type Task } from '@fanfare/core'
+import {
+  type App,
+  type Channel,
+  type Chunk,
+  type Device,
+  type Outcome,
+  PushError,
+  type Task,
+  type TaskCounts,
+} from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import type { PushStatus } from '../wire/status.ts'
-import { statusOf } from '../wire/status.ts'
-import { type TargetView, targetView, taskDetail } from '../wire/task.ts'
 
 /** Up to so many targets a task shows itself, without asking for its results. */
 const SHOWN_TARGETS = 100
 const CHUNKS_PER_READ = 10
 
-/** A task with its figures, and with every target's outcome where there are few. */
-export async function taskWithFigures(ctx: ApiContext, app: App, task: Task) {
+type Channels = ReadonlyMap<string, Channel>
+/** What became of one target: of a user's device, or of a user without one. */
+export type TargetResult = {
+  userId: string
+  deviceId: string | undefined
+  channel: Channel | undefined
+  outcome: Outcome
+  reason: string | undefined
+}
+/** A task with its sums over the ledger, and what became of every target where there are few. */
+export type TaskFigures = { task: Task; counts: readonly TaskCounts[]; channels: Channels; targets?: TargetResult[] }
+
+export async function fetchFigures(ctx: ApiContext, app: App, task: Task): Promise<TaskFigures> {
   const [counts, channels] = await Promise.all([ctx.store.tasks.counts(task.id), channelsOf(ctx, app)])
-  const detail = taskDetail(task, counts, channels)
-  if (detail.planned > SHOWN_TARGETS) return detail
-  const { items } = await resultsOf(ctx, { app, task, channels }, { limit: SHOWN_TARGETS })
-  return { ...detail, targets: items }
+  const figures = { task, counts, channels }
+  if (counts.reduce((sum, { total }) => sum + total, 0) > SHOWN_TARGETS) return figures
+  const { targets } = await resultsOf(ctx, { task, channels }, { limit: SHOWN_TARGETS })
+  return { ...figures, targets }
 }
 
-type Of = { app: App; task: Task; channels?: ReadonlyMap<string, Channel> }
-type Wanted = { status?: PushStatus | undefined; limit: number; after?: string | undefined }
+/** `outcomes`: only targets of which this became; absent: of all but those that went on by another way. */
+export type Wanted = { outcomes?: ReadonlySet<Outcome> | undefined; limit: number; after?: string | undefined }
+type Results = { targets: TargetResult[]; cursor?: string }
+
+/** Targets of a task in the order of its chunks; `cursor` where there are more. */
+export async function fetchResults(ctx: ApiContext, app: App, task: Task, wanted: Wanted): Promise<Results> {
+  return resultsOf(ctx, { task, channels: await channelsOf(ctx, app) }, wanted)
+}
+
+type Of = { task: Task; channels: Channels }
 type Place = { seq: number; index: number }
 type Found = { chunk: Chunk; index: number }
 
-/** Targets of a task in the order of its chunks, those of one status where it is given; `cursor` where there are more. */
-export async function resultsOf(ctx: ApiContext, of: Of, wanted: Wanted) {
+async function resultsOf(ctx: ApiContext, of: Of, wanted: Wanted): Promise<Results> {
   const start = placeOf(wanted.after)
   const found: Found[] = []
   let afterSeq = start.seq - 1
@@ -37,9 +61,9 @@ export async function resultsOf(ctx: ApiContext, of: Of, wanted: Wanted) {
     if (!last || found.length > wanted.limit || chunks.length < CHUNKS_PER_READ) break
     afterSeq = last.seq
   }
-  const items = await views(ctx, of, found.slice(0, wanted.limit))
+  const targets = await described(ctx, of, found.slice(0, wanted.limit))
   const next = found[wanted.limit]
-  return { items, ...(next && { cursor: `${next.chunk.seq}.${next.index}` }) }
+  return { targets, ...(next && { cursor: `${next.chunk.seq}.${next.index}` }) }
 }
 
 function placeOf(after: string | undefined): Place {
@@ -51,24 +75,26 @@ function placeOf(after: string | undefined): Place {
 
 function collect(found: Found[], chunk: Chunk, { wanted, from }: { wanted: Wanted; from: number }): void {
   for (let index = from; index < chunk.members.length && found.length <= wanted.limit; index++) {
-    const status = statusOf(chunk.outcomes[index] ?? 'unsent')
-    if (status !== undefined && (wanted.status === undefined || wanted.status === status)) found.push({ chunk, index })
+    if (isWanted(chunk.outcomes[index] ?? 'unsent', wanted)) found.push({ chunk, index })
   }
 }
 
-async function views(ctx: ApiContext, of: Of, found: readonly Found[]): Promise<TargetView[]> {
+const isWanted = (outcome: Outcome, { outcomes }: Wanted): boolean =>
+  outcomes ? outcomes.has(outcome) : outcome !== 'handedOn'
+
+async function described(ctx: ApiContext, of: Of, found: readonly Found[]): Promise<TargetResult[]> {
   const ids = found.map(({ chunk, index }) => chunk.members[index]?.deviceId)
   const devices = await devicesOf(ctx, ids)
-  const channels = of.channels ?? (await channelsOf(ctx, of.app))
   return found.map(({ chunk, index }) => {
     const member = chunk.members[index]
     const device = devices.get(member?.deviceId ?? '')
-    const facts = {
+    return {
       userId: member?.userId ?? device?.userId ?? '',
       deviceId: device?.deviceId,
-      channel: channels.get(chunk.channelId ?? ''),
+      channel: of.channels.get(chunk.channelId ?? ''),
+      outcome: chunk.outcomes[index] ?? 'unsent',
+      reason: reasonAt(chunk, index),
     }
-    return targetView(facts, chunk.outcomes[index] ?? 'unsent', reasonAt(chunk, index))
   })
 }
 

@@ -22,9 +22,7 @@ const change = (
 })
 
 /** Ours: a new client secret, shown this once. */
-export const postAdminAppSecret = change('POST', 'secret', async (ctx, app) =>
-  secretView(await rotateSecret(ctx, app)),
-)
+export const postAdminAppSecret = change('POST', 'secret', async (ctx, app) => secretView(await rotateSecret(ctx, app)))
 /** Ours: all tokens issued so far end, in every process within 5 s. */
 export const deleteAdminAppTokens = change('DELETE', 'tokens', async (ctx, app) => appView(await endTokens(ctx, app)))
 /** Ours: tokens are refused and nothing is sent until it is enabled. */

@@ -1,15 +1,16 @@
-import { bare } from '../http/reply.ts'
+import { accepted, doorOf } from '../http/pushes.ts'
 import { tenant } from '../http/route.ts'
-import { pushLabels } from '../operations/push-labels.ts'
-import { pushAudience } from '../operations/tasks.ts'
+import { audienceOfUsers, pushAudience } from '../operations/push-audience.ts'
 import { parse } from '../wire/parse.ts'
-import { label, list } from '../wire/push.ts'
+import { list, toScheduled } from '../wire/push.ts'
+import { taskIdView } from '../wire/task.ts'
+import { pushLabels } from './push-list-label.ts'
 
 /** docs/wire-api.md §1.1, §7.1: users as a task; with `pushFunc: "LABEL"` the label push. */
 export const pushList = tenant('POST', '/push/list', 'json', async (ctx, call) => {
   const isLabelPush = (call.body as { pushFunc?: unknown } | null | undefined)?.pushFunc === 'LABEL'
-  if (isLabelPush) return pushLabels(ctx, call, parse(label, call.body))
+  if (isLabelPush) return pushLabels(ctx, call)
   const given = parse(list, call.body)
-  const userIds = [...new Set(given.targets.map((target) => target.toLowerCase()))]
-  return pushAudience(ctx, call, given, { of: { kind: 'users', userIds }, answer: (id) => ({ taskId: bare(id) }) })
+  const push = { ...toScheduled(given, ctx.config), audience: audienceOfUsers(given.targets) }
+  return accepted(await pushAudience(ctx, call.app, push, doorOf(ctx, call, taskIdView)))
 })

@@ -2,9 +2,9 @@ import { bearerOf } from '../auth/guards.ts'
 import { data } from '../http/reply.ts'
 import { type AppRoute, tenant } from '../http/route.ts'
 import { issueToken, revokeToken } from '../operations/tokens.ts'
-import { tokenView, toCredentials } from '../wire/token.ts'
+import { toCredentials, tokenView } from '../wire/token.ts'
 
-/** wire-api.md §5.1. The SDK sends JSON without saying so: any Content-Type is read as JSON. */
+/** docs/wire-api.md §5.1. The SDK sends JSON without saying so: any Content-Type is read as JSON. */
 export const postToken: AppRoute = {
   policy: 'app',
   method: 'POST',

@@ -1,5 +1,6 @@
 import { type ErrorCode, type ErrorDetails, Refusal } from '@fanfare/core'
 import { wireField } from './fields.ts'
+import { strategyOf } from './strategy.ts'
 
 /** What can be wrong with a request before anything is asked for. */
 type RequestCode =
@@ -75,6 +76,12 @@ export const ERRORS = {
   ],
   TOKEN_REVOKED: [401, 'auth_bad_access_token', 'SecurityException', 'Unable to authenticate'],
   SERVICE_NOT_OPEN: [403, 'ServiceNotOpenException', 'ServiceNotOpenException', 'push service not open: {detail}'],
+  ROUTE_NOT_OPEN: [
+    403,
+    'ServiceNotOpenException',
+    'ServiceNotOpenException',
+    'push service not open: strategy {strategy} needs the online channel, which does not exist yet; use strategy 2',
+  ],
   LIMIT: [403, 'LimitException', 'LimitException', 'limit request: {detail}'],
   APP_UNKNOWN: [
     404,
@@ -139,7 +146,11 @@ export const statusOf = ({ code }: WireError): number => ERRORS[code][0]
 /** For people; callers switch on the code or the exception. */
 export const sentenceOf = ({ code, details }: WireError): string => filled(ERRORS[code][3], details)
 
+/** Details that operations give in our words. */
+const WORDS: Readonly<Record<string, (details: ErrorDetails) => string | number>> = {
+  field: wireField,
+  strategy: ({ route }) => strategyOf(String(route).split(' ')),
+}
+
 const filled = (sentence: string, details: ErrorDetails): string =>
-  sentence.replace(/\{(\w+)\}/g, (_, name: string) =>
-    name === 'field' ? wireField(details) : String(details[name] ?? ''),
-  )
+  sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(WORDS[name]?.(details) ?? details[name] ?? ''))

@@ -1,7 +1,10 @@
-import type { OnUnknown } from '@fanfare/core'
 import { z } from 'zod'
-import { pushMessage } from './message.ts'
+import type { Scheduled } from '../operations/push-audience.ts'
+import { openRoute, type Send } from '../operations/send.ts'
+import { pushMessage, toMessage } from './message.ts'
 import { givenUserId, labelName } from './names.ts'
+import { startDate } from './start-date.ts'
+import { routeOf } from './strategy.ts'
 
 /** What every send has (docs/wire-api.md §1.2). `onUnknown` is ours (docs/design.md §2). */
 const common = {
@@ -34,7 +37,23 @@ export const list = z.looseObject({ ...scheduled, targets: z.array(givenUserId).
 export const label = z.looseObject({ ...scheduled, targets: z.array(labelName).min(1).max(MAX_LABELS) })
 export const broadcast = z.looseObject(scheduled)
 
-export type Common = z.output<typeof toOne>
-export type Scheduled = z.output<typeof broadcast>
+/** What a server reads texts by: what a Han character counts, and the zone of a `startDate`. */
+type Reading = { hanWidth: 1 | 2; zone: string }
 
-export const onUnknownOf = (given: Common): OnUnknown => given.onUnknown ?? 'resend'
+/** A route that is not open is said before anything about the message. */
+export function toSend(given: z.output<typeof toOne>, { hanWidth }: Reading): Send {
+  return {
+    route: openRoute(routeOf(given.strategy)),
+    message: toMessage(given.pushMessage, hanWidth),
+    onUnknown: given.onUnknown ?? 'resend',
+  }
+}
+
+export function toScheduled(given: z.output<typeof broadcast>, reading: Reading): Scheduled {
+  return {
+    ...toSend(given, reading),
+    startsAt: given.startDate ? startDate(given.startDate, reading.zone) : undefined,
+    rate: given.rate ?? undefined,
+    canary: given.canary ?? undefined,
+  }
+}

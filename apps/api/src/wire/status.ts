@@ -1,4 +1,4 @@
-import type { NowResult, Outcome } from '@fanfare/core'
+import { NO_USER, type NowResult, type Outcome } from '@fanfare/core'
 
 export type PushStatus = 'SUCCESS' | 'ASYNC_SUCCESS' | 'FAIL' | 'ERROR' | 'PENDING'
 
@@ -17,11 +17,17 @@ const STATUS: Readonly<Record<Outcome, PushStatus | undefined>> = {
 }
 export const statusOf = (outcome: Outcome): PushStatus | undefined => STATUS[outcome]
 
+export const outcomesOf = (status: PushStatus): ReadonlySet<Outcome> =>
+  new Set((Object.keys(STATUS) as Outcome[]).filter((outcome) => STATUS[outcome] === status))
+
+/** A reason of the ledger as callers read it. The first version kept the wire's own words. */
+export const wireReason = (reason: string): string => (reason === NO_USER ? 'appUser not exists' : reason)
+
 /** Why a member failed, in the words of docs/wire-api.md §1.4 and §6.3. */
 export function descOf(outcome: Outcome, reason: string | undefined): string | undefined {
   if (outcome === 'invalid') return reason && reason !== BAD_TOKEN ? `${BAD_TOKEN}: ${reason}` : BAD_TOKEN
   if (outcome === 'sent') return undefined
-  return reason ?? DEFAULT_DESC[outcome]
+  return reason === undefined ? DEFAULT_DESC[outcome] : wireReason(reason)
 }
 const BAD_TOKEN = 'bad device token'
 const DEFAULT_DESC: Partial<Record<Outcome, string>> = { expired: 'expire message', cancelled: 'cancelled' }
@@ -33,6 +39,6 @@ export function syncItem(result: NowResult, id?: string): SyncItem {
   const head = id === undefined ? {} : { id }
   if (result.outcome === 'sent') return { ...head, pushStatus: 'SUCCESS', data: result.reply ?? {} }
   const pushStatus = statusOf(result.outcome) === 'FAIL' ? 'FAIL' : 'ERROR'
-  const desc = result.outcome === 'invalid' ? BAD_TOKEN : (result.reason ?? 'unknown')
+  const desc = result.outcome === 'invalid' ? BAD_TOKEN : wireReason(result.reason ?? 'unknown')
   return { ...head, pushStatus, desc }
 }

@@ -1,22 +1,19 @@
-import {
-  type Audience,
-  type Channel,
-  type Outcome,
-  sentenceOfPause,
-  strategyOf,
-  type Task,
-  type TaskCounts,
-} from '@fanfare/core'
+import { type Audience, type Channel, type Outcome, sentenceOfPause, type Task, type TaskCounts } from '@fanfare/core'
 import { z } from 'zod'
-import { bare } from '../http/reply.ts'
+import type { TargetResult, TaskFigures } from '../operations/task-results.ts'
 import { PROVIDER_OF } from './notifier.ts'
 import { canary, rate } from './push.ts'
-import { descOf, type PushStatus, statusOf } from './status.ts'
+import { descOf, type PushStatus, statusOf, wireReason } from './status.ts'
+import { strategyOf } from './strategy.ts'
 
 export const taskPatch = z
   .strictObject({ rate: rate.nullish(), canary: canary.optional() })
   .refine((patch) => patch.rate !== undefined || patch.canary !== undefined, 'give rate or canary')
 export const resultStatus = z.looseObject({ status: z.enum(['ASYNC_SUCCESS', 'FAIL', 'ERROR', 'PENDING']).optional() })
+
+/** A task id as it stands in a body: a bare number; ids fit 2^53 − 1 (docs/design.md §11). */
+export const bare = (taskId: string): number => Number(taskId)
+export const taskIdView = (taskId: string) => ({ taskId: bare(taskId) })
 
 type Counts = { ASYNC_SUCCESS: number; FAIL: number; ERROR: number; PENDING: number }
 
@@ -51,8 +48,8 @@ function instants({ startsAt, startedAt, finishedAt }: Task) {
   }
 }
 
-/** A task with its sums over the ledger: whole, by reason and by platform. */
-export function taskDetail(task: Task, counts: readonly TaskCounts[], channels: ReadonlyMap<string, Channel>) {
+/** A task with its sums over the ledger: whole, by reason and by platform, and its targets where there are few. */
+export function taskDetail({ task, counts, channels, targets }: TaskFigures) {
   const sums = countsOf(counts)
   const planned = counts.reduce((sum, { total }) => sum + total, 0)
   const complete = task.lane !== 'bulk' || task.plan?.complete === true
@@ -67,6 +64,7 @@ export function taskDetail(task: Task, counts: readonly TaskCounts[], channels: 
     reasons: reasonsOf(counts),
     platforms: counts.filter(({ channelId }) => channelId).map((each) => platformView(each, channels)),
     ...(estimate !== undefined && { estimatedFinish: estimate }),
+    ...(targets && { targets: targets.map(targetView) }),
   }
 }
 
@@ -79,7 +77,7 @@ function platformView(counts: TaskCounts, channels: ReadonlyMap<string, Channel>
     ...(channel?.pause && { pausedFor: sentenceOfPause(channel.pause) }),
     total: counts.total,
     counts: countsOf([counts]),
-    reasons: counts.byReason,
+    reasons: reasonsOf([counts]),
   }
 }
 
@@ -97,7 +95,10 @@ function countsOf(list: readonly TaskCounts[]): Counts {
 function reasonsOf(list: readonly TaskCounts[]): Record<string, number> {
   const sums = new Map<string, number>()
   for (const { byReason } of list) {
-    for (const [reason, count] of Object.entries(byReason)) sums.set(reason, (sums.get(reason) ?? 0) + count)
+    for (const [kept, count] of Object.entries(byReason)) {
+      const reason = wireReason(kept)
+      sums.set(reason, (sums.get(reason) ?? 0) + count)
+    }
   }
   return Object.fromEntries(sums)
 }
@@ -119,14 +120,13 @@ export type TargetView = {
   pushStatus: PushStatus
   desc?: string
 }
-export type MemberFacts = { userId: string; deviceId?: string | undefined; channel?: Channel | undefined }
 
-export function targetView(member: MemberFacts, outcome: Outcome, reason: string | undefined): TargetView {
+export function targetView({ userId, deviceId, channel, outcome, reason }: TargetResult): TargetView {
   const desc = descOf(outcome, reason)
   return {
-    id: member.userId,
-    ...(member.deviceId !== undefined && { device_id: member.deviceId }),
-    ...(member.channel && { platform: member.channel.platform, notifier: member.channel.name }),
+    id: userId,
+    ...(deviceId !== undefined && { device_id: deviceId }),
+    ...(channel && { platform: channel.platform, notifier: channel.name }),
     pushStatus: statusOf(outcome) ?? 'PENDING',
     ...(desc !== undefined && { desc }),
   }

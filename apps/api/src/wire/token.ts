@@ -32,7 +32,7 @@ export function toCredentials(body: unknown): Credentials {
   return { clientId: client_id, clientSecret: client_secret, ...(typeof ttl === 'number' && { ttlSeconds: ttl }) }
 }
 
-/** The SDK parses `expires_in` as a Java int (wire-api.md §5.1). */
+/** The SDK parses `expires_in` as a Java int (docs/wire-api.md §5.1). */
 export const tokenView = ({ token, ttlSeconds, appId }: IssuedToken) => ({
   access_token: token,
   expires_in: ttlSeconds,

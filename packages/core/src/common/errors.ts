@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'OVERLOADED'
   | 'QUEUE_FULL'
   | 'REACH_LIMIT'
+  | 'ROUTE_NOT_OPEN'
   | 'SERVICE_NOT_OPEN'
   | 'STORE_DOWN'
   | 'SYNC_ONE_USER'

@@ -4,7 +4,7 @@ import type { NewChunk } from '../ports/store/tasks.ts'
 import type { Target } from './targets.ts'
 
 export const NO_BINDING = 'no push binding'
-export const NO_USER = 'appUser not exists'
+export const NO_USER = 'nobody of this id was ever bound or labelled'
 
 /**
  * The chunks of targets that are known when the task is accepted: one per channel and thousand devices, in order of the
