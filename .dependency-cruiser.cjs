@@ -56,6 +56,19 @@ module.exports = {
       from: { pathNot: '^packages/storage/' },
       to: { path: '^node_modules/(mongoose|kysely|libsql)/' },
     },
+    // What the API does can be called by every door: it knows neither HTTP nor the words of the wire, not even as types.
+    {
+      name: 'operations-without-http',
+      severity: 'error',
+      from: { path: '^apps/api/src/(operations|limits)/' },
+      to: { path: '^(apps/api/src/(http|routes|wire)/|node_modules/(@types/)?express/|(node:)?(http|https|http2)$)' },
+    },
+    {
+      name: 'wire-below-http',
+      severity: 'error',
+      from: { path: '^apps/api/src/wire/' },
+      to: { path: '^apps/api/src/(http|routes)/' },
+    },
     {
       name: 'no-deep-import',
       severity: 'error',

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ChannelSettings, type PlatformName, PushError } from '@fanfare/core'
+import type { ChannelSettings, PlatformName } from '@fanfare/core'
 import { AddressRefused, mailServerOf } from '@fanfare/platforms'
 import type { ApiContext } from '../context.ts'
+import { badSetting } from './channel-change.ts'
 
 const LOOKUP_MS = 3000
 
 /**
- * Refuses the mail server of a notifier where it is not public, naming the field. A name that does not resolve now may
+ * Refuses the mail server of a channel where it is not public, naming the field. A name that does not resolve now may
  * do so later: it is kept, and judged again at every connection. Where the operator's server stands in the place of all
  * others, nothing is looked up.
  */
@@ -21,7 +22,7 @@ export async function checkAddress(
     if (ctx.config.vendorSmtp === undefined) await lookUp(ctx, written)
   } catch (error) {
     if (!(error instanceof AddressRefused)) throw error
-    throw new PushError('BAD_PARAMETER', { field: `emailSettings.${error.part}`, detail: error.detail })
+    throw badSetting(platform, error.part, error.detail)
   }
 }
 

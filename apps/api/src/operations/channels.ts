@@ -6,61 +6,72 @@ import {
   type Channel,
   type ChannelAccount,
   ChannelError,
+  type ChannelSettings,
   PushError,
   SealError,
 } from '@fanfare/core'
 import { checkIdentity } from '@fanfare/platforms'
 import type { ApiContext } from '../context.ts'
 import { sampled } from '../log.ts'
-import { type ChannelChange, type ChannelDraft, idOfUuid, refusedCredential } from '../wire/notifier.ts'
+import { checkAddress } from './addresses.ts'
+import { type ChannelChange, type ChannelDraft, changed, drafted, refusedCredential } from './channel-change.ts'
 
 export const fetchChannels = (ctx: ApiContext, app: App): Promise<Channel[]> => ctx.store.channels.ofApp(app.id)
 
 /** Adds a channel; its credential is sealed by the store and never leaves it. */
 export async function insertChannel(ctx: ApiContext, app: App, draft: ChannelDraft): Promise<Channel> {
-  const { credential: given, ...rest } = draft
-  const credential = await proved(ctx, { ...rest, appId: app.id }, given)
-  checkSettings(rest, credential)
-  const account = ctx.accounts.own({ ...rest, appId: app.id }, credential)
-  const channel = { ...rest, id: await ctx.ids.next(), appId: app.id, account }
+  const made = { ...drafted(draft), appId: app.id }
+  await checkAddress(ctx, made)
+  const credential = await proved(ctx, made, draft.credential)
+  checkSettings(made, credential)
+  const account = ctx.accounts.own(made, credential)
+  const channel = { ...made, id: await ctx.ids.next(), account }
   const most = app.settings.maxNotifiers ?? APP_DEFAULTS.maxNotifiers
   const inserted = await ctx.store.channels.insert(channel, credential, most)
   if (inserted === 'full') throw new PushError('LIMIT', { detail: `the app has ${most} notifiers (maxNotifiers)` })
   if (!inserted) {
-    throw new PushError('NAME_TAKEN', { what: 'notifier', name: draft.name })
+    throw new PushError('NAME_TAKEN', { what: 'channel', name: draft.name })
   }
   await ctx.accounts.settle(channel.platform, account.id)
-  await changed(ctx, channel.id)
-  const [made] = await ctx.store.channels.byIds([channel.id])
-  if (!made) throw new PushError('NOT_FOUND', { what: 'notifier' })
-  return made
+  await tell(ctx, channel.id)
+  const [kept] = await ctx.store.channels.byIds([channel.id])
+  if (!kept) throw new PushError('NOT_FOUND', { what: 'channel' })
+  return kept
 }
 
-/** A channel of this app by its name or its uuid; another app's is not found. */
-export async function channelOf(ctx: ApiContext, app: App, nameOrUuid: string): Promise<Channel> {
+/** By its name; by its id where no channel has that name. */
+export type ChannelRef = { name: string; id: string | undefined }
+
+/** A channel of this app; another app's is not found. */
+export async function fetchChannel(ctx: ApiContext, app: App, { name, id }: ChannelRef): Promise<Channel> {
   const channels = await fetchChannels(ctx, app)
-  const id = idOfUuid(nameOrUuid)
-  const found = channels.find(({ name }) => name === nameOrUuid) ?? channels.find((channel) => channel.id === id)
-  if (!found) throw new PushError('NOT_FOUND', { what: 'notifier' })
+  const found = channels.find((channel) => channel.name === name) ?? channels.find((channel) => channel.id === id)
+  if (!found) throw new PushError('NOT_FOUND', { what: 'channel' })
   return found
 }
 
 export async function updateChannel(ctx: ApiContext, channel: Channel, change: ChannelChange): Promise<Channel> {
-  const { credential: given, ...rest } = change
-  const kept = given === undefined ? {} : { credential: await proved(ctx, { ...channel, ...rest }, given) }
-  const account = await changedAccount(ctx, channel, { ...rest, ...kept })
-  const updated = await ctx.store.channels.update(channel.id, { ...rest, ...kept, ...(account && { account }) })
-  if (!updated) throw new PushError('NOT_FOUND', { what: 'notifier' })
+  const wanted = changed(channel, change)
+  if (namesServer(change)) await checkAddress(ctx, { ...channel, ...wanted })
+  const { credential: given } = change
+  const kept = given === undefined ? {} : { credential: await proved(ctx, { ...channel, ...wanted }, given) }
+  const account = await changedAccount(ctx, channel, { ...wanted, ...kept })
+  const updated = await ctx.store.channels.update(channel.id, { ...wanted, ...kept, ...(account && { account }) })
+  if (!updated) throw new PushError('NOT_FOUND', { what: 'channel' })
   if (account) await settleAll(ctx, channel, account.id)
-  await changed(ctx, channel.id)
+  await tell(ctx, channel.id)
   return updated
 }
+
+/** Whether it says where mails are handed over. */
+const namesServer = ({ settings = {} }: ChannelChange): boolean =>
+  Object.keys(settings).some((name) => name !== 'environment' && name !== 'packageName')
 
 /** Undefined where nothing changes that says whose limit it counts against. */
 async function changedAccount(
   ctx: ApiContext,
   channel: Channel,
-  change: ChannelChange,
+  change: { settings?: ChannelSettings; credential?: string },
 ): Promise<ChannelAccount | undefined> {
   const settings = change.settings ?? channel.settings
   if (change.credential === undefined && isDeepStrictEqual(settings, channel.settings)) return undefined
@@ -86,7 +97,7 @@ function checkSettings(channel: Pick<Channel, 'platform' | 'name' | 'settings'>,
     checkIdentity(channel, credential)
   } catch (error) {
     if (!(error instanceof ChannelError)) throw error
-    throw new PushError('BAD_PARAMETER', refusedCredential(channel.platform, error.reason), { cause: error })
+    throw refusedCredential(channel.platform, error.reason, error)
   }
 }
 
@@ -97,9 +108,9 @@ async function settleAll(ctx: ApiContext, { platform, account }: Channel, ...ids
 }
 
 export async function deleteChannel(ctx: ApiContext, channel: Channel): Promise<void> {
-  if (!(await ctx.store.channels.remove(channel.id))) throw new PushError('NOT_FOUND', { what: 'notifier' })
+  if (!(await ctx.store.channels.remove(channel.id))) throw new PushError('NOT_FOUND', { what: 'channel' })
   await settleAll(ctx, channel)
-  await changed(ctx, channel.id)
+  await tell(ctx, channel.id)
 }
 
 type Proved = Parameters<ApiContext['prover']['prove']>[0]
@@ -111,12 +122,12 @@ async function proved(ctx: ApiContext, channel: Proved, credential: string): Pro
   } catch (error) {
     if (error instanceof BusyError) throw new PushError('REACH_LIMIT', {}, { retryAfterSeconds: 1, cause: error })
     if (!(error instanceof ChannelError)) throw error
-    throw new PushError('BAD_PARAMETER', refusedCredential(channel.platform, error.reason), { cause: error })
+    throw refusedCredential(channel.platform, error.reason, error)
   }
 }
 
 /** Closes the channel's pusher here and hints at it to every other process; who misses the hint sees `updatedAt`. */
-async function changed(ctx: ApiContext, channelId: string): Promise<void> {
+async function tell(ctx: ApiContext, channelId: string): Promise<void> {
   ctx.channels.drop(channelId)
   ctx.pushers.drop(channelId)
   try {

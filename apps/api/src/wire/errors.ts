@@ -149,6 +149,7 @@ export const sentenceOf = ({ code, details }: WireError): string => filled(ERROR
 /** Details that operations give in our words. */
 const WORDS: Readonly<Record<string, (details: ErrorDetails) => string | number>> = {
   field: wireField,
+  what: ({ what }) => (what === 'channel' ? 'notifier' : (what ?? '')),
   strategy: ({ route }) => strategyOf(String(route).split(' ')),
 }
 

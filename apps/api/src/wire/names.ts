@@ -41,5 +41,3 @@ export function pathTask(params: Readonly<Record<string, string>>): string {
   if (!isId(taskId)) throw new PushError('NOT_FOUND', { what: 'task' })
   return taskId
 }
-
-export const nameOrUuid = (params: Readonly<Record<string, string>>): string => params['notifier'] ?? ''
