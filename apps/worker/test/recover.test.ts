@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from '@fanfare/redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { Rig, tokens, until, withoutHeartbeat } from './rig.ts'
 
@@ -19,12 +18,6 @@ async function pushes(channel: Parameters<Rig['task']>[0], names: readonly strin
   return Promise.all(devices.map((device) => rig.task(channel, [device])))
 }
 
-async function flushAll(): Promise<void> {
-  const redis = connect(rig.redis.url, 'endless')
-  await redis.flushall()
-  redis.disconnect()
-}
-
 const sentCount = () => rig.simulator.journal.counts('fcm').accepted
 
 describe('what Redis loses', () => {
@@ -32,7 +25,7 @@ describe('what Redis loses', () => {
     const channel = await rig.channel('fcm')
     const tasks = await pushes(channel, tokens('ok-flushed', 100))
     await rig.enqueue(channel, tasks)
-    await flushAll()
+    await rig.redis.flush()
     const worker = await rig.worker()
     for (const task of tasks) expect(await rig.outcomes(task)).toEqual({ sent: 1 })
     expect(rig.simulator.journal.counts('fcm')).toMatchObject({ accepted: 100, duplicates: 0 })
@@ -43,7 +36,7 @@ describe('what Redis loses', () => {
     const channel = await rig.channel('fcm')
     const lost = await pushes(channel, ['ok-lost'])
     await rig.enqueue(channel, lost)
-    await flushAll()
+    await rig.redis.flush()
     const kept = await pushes(channel, ['ok-kept'])
     await rig.worker({ sweeper: false })
     await rig.enqueue(channel, kept)

@@ -9,7 +9,7 @@ let client: Connection
 beforeAll(async () => {
   rig = await Rig.start()
   client = connect(rig.redis.url, 'endless')
-  await client.config('SET', 'maxmemory', '40mb')
+  await rig.redis.onMasters('CONFIG', 'SET', 'maxmemory', '40mb')
 })
 afterAll(async () => {
   client.disconnect()

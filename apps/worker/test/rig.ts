@@ -14,14 +14,14 @@ import {
 import { type JobQueues, openJobs } from '@fanfare/queue'
 import { type Simulator, startSimulator } from '@fanfare/simulator'
 import { openStore } from '@fanfare/storage'
-import { type RedisService, startRedis, tempDir } from '@fanfare/testkit'
+import { type RedisSet, redisOfProject, tempDir } from '@fanfare/testkit'
 import { WORKER_DEFAULTS, type WorkerConfig, type WorkerOverrides, WorkerService } from '@fanfare/worker'
 
 type LogLine = { level: 'info' | 'warn' | 'error'; text: string } & Record<string, unknown>
 
 /** Everything of a worker test: Redis, a store file, the simulator, and workers made as needed. */
 export class Rig {
-  readonly redis: RedisService
+  readonly redis: RedisSet
   readonly simulator: Simulator
   readonly store: Store
   readonly jobs: JobQueues
@@ -31,7 +31,7 @@ export class Rig {
   readonly #workers = new Set<WorkerService>()
   readonly #tasks = new Set<string>()
 
-  private constructor(parts: { redis: RedisService; simulator: Simulator; store: Store; config: WorkerConfig }) {
+  private constructor(parts: { redis: RedisSet; simulator: Simulator; store: Store; config: WorkerConfig }) {
     this.redis = parts.redis
     this.simulator = parts.simulator
     this.store = parts.store
@@ -42,7 +42,7 @@ export class Rig {
 
   /** On a SQLite file of its own, or on the database that `mongoUrl` names. */
   static async start(mongoUrl?: string): Promise<Rig> {
-    const [redis, dir] = await Promise.all([startRedis(), tempDir('worker')])
+    const [redis, dir] = await Promise.all([redisOfProject(), tempDir('worker')])
     const simulator = await startSimulator({ caFile: `${dir}/ca.pem` })
     const masterKey = randomBytes(32)
     const storeUrl = mongoUrl ?? `sqlite:${dir}/store.db`

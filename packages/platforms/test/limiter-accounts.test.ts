@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { accountKey, type Channel, type Limiter } from '@fanfare/core'
-import { type RedisService, startRedis } from '@fanfare/testkit'
+import { type RedisSet, redisOfProject } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { openLimiter } from '../src/index.ts'
 import { type Asker, asking, channelWith, runLoad, windowsOver } from './limiter-load.ts'
 
-let service: RedisService
+let service: RedisSet
 let limiters: Limiter[]
 beforeAll(async () => {
-  service = await startRedis()
+  service = await redisOfProject()
   limiters = [1, 2].map(() => openLimiter(service.url))
   await sleep(1100)
 })

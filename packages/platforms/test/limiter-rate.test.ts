@@ -1,16 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limiter } from '@fanfare/core'
-import { connect } from '@fanfare/redis'
-import { type RedisService, startRedis } from '@fanfare/testkit'
+import { type RedisSet, redisOfProject } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { openLimiter } from '../src/index.ts'
 import { type Asker, asking, channelWith, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
 
-let service: RedisService
+let service: RedisSet
 let limiters: Limiter[]
 
 beforeAll(async () => {
-  service = await startRedis()
+  service = await redisOfProject()
   limiters = [1, 2, 3].map(() => openLimiter(service.url))
   await sleep(1100)
 })
@@ -99,21 +98,19 @@ describe('Redis', () => {
   })
 
   it('that lost its memory gives nobody a second window', async () => {
-    const lost = await startRedis()
+    const lost = await redisOfProject()
     const [one, other] = [openLimiter(lost.url), openLimiter(lost.url)]
-    const client = connect(lost.url, 'endless')
     await sleep(1100)
     const short = channelWith({ rate: 10, perMs: 1000 })
     const long = channelWith({ rate: 10, perMs: 4000 })
     expect(await waitOf(short, 10, 'single', one)).toBe(0)
     expect(await waitOf(long, 10, 'single', one)).toBe(0)
-    await client.flushall()
+    await lost.flush()
     expect(await waitOf(short, 1, 'single', other)).toBeGreaterThan(900)
     expect(await waitOf(long, 1, 'single', other)).toBeGreaterThan(900)
     await sleep(1100)
     expect(await waitOf(short, 1, 'single', other)).toBe(0)
     expect(await waitOf(long, 1, 'single', other)).toBeGreaterThan(1500)
-    client.disconnect()
     await Promise.all([one.close(), other.close()])
     await lost.stop()
   })

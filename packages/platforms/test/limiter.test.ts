@@ -1,24 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limiter } from '@fanfare/core'
-import { type Connection, connect } from '@fanfare/redis'
-import { type RedisService, startRedis } from '@fanfare/testkit'
+import { type RedisSet, redisOfProject } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { openLimiter } from '../src/index.ts'
 import { type Asker, asking, channelWith, randomFrom, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
 
-let service: RedisService
-let redis: Connection
+let service: RedisSet
 let limiters: Limiter[]
 
 beforeAll(async () => {
-  service = await startRedis()
-  redis = connect(service.url, 'endless')
+  service = await redisOfProject()
   limiters = [1, 2, 3].map(() => openLimiter(service.url))
   await sleep(1100)
 })
 afterAll(async () => {
   await Promise.all(limiters.map((limiter) => limiter.close()))
-  redis.disconnect()
   await service.stop()
 })
 
@@ -137,8 +133,9 @@ describe('a permit', () => {
 })
 
 async function scriptCalls(): Promise<number> {
-  const stats = await redis.info('commandstats')
-  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  const stats = await service.onMasters('INFO', 'commandstats')
+  const calls = stats.map((each) => Number(/cmdstat_evalsha:calls=(\d+)/.exec(String(each))?.[1] ?? 0))
+  return calls.reduce((sum, count) => sum + count, 0)
 }
 
 describe('askers', () => {

@@ -12,24 +12,22 @@ import {
   openTaskRate,
 } from '@fanfare/queue'
 import { connect } from '@fanfare/redis'
-import { freePort, type RedisService, startRedis } from '@fanfare/testkit'
+import { freePort, type RedisSet, redisOfProject } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { Queue } from 'bullmq'
 
 const quiet: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-let redis: RedisService
+let redis: RedisSet
 let jobs: JobQueues
 const open: Consumer[] = []
 beforeAll(async () => {
-  redis = await startRedis()
+  redis = await redisOfProject()
   jobs = openJobs(redis.url)
 })
 afterEach(async () => {
   await Promise.all(open.splice(0).map((consumer) => consumer.close(2000)))
-  const client = connect(redis.url, 'endless')
-  await client.flushall()
-  client.disconnect()
+  await redis.flush()
 })
 afterAll(async () => {
   await jobs.close()
@@ -149,7 +147,8 @@ describe('consuming', () => {
       { concurrency: 8 },
     )
     await until('all four', () => order.length === 4)
-    expect(order).toEqual(['single 1', 'single 2', 'bulk 10', 'bulk 11'])
+    expect(order.slice(0, 2)).toEqual(['single 1', 'single 2'])
+    expect(order.slice(2).sort()).toEqual(['bulk 10', 'bulk 11'])
   })
 
   it('keeps slots free for single pushes, however many chunks wait', async () => {

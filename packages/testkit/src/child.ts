@@ -29,6 +29,11 @@ export class Child {
     return this.#process?.pid ?? 0
   }
 
+  get running(): boolean {
+    const child = this.#process
+    return child !== undefined && child.exitCode === null && child.signalCode === null
+  }
+
   /** Starts the process and waits until it answers; rejects with its last words where it does not. */
   async start(): Promise<void> {
     const child = await this.#spawn()

@@ -18,6 +18,7 @@ export type RedisService = {
   url: string
   port: number
   readonly pid: number
+  readonly running: boolean
   stop(): Promise<void>
   /** Sends a signal (SIGKILL, SIGSTOP, SIGCONT …); the end of the process is awaited where the signal means it. */
   kill(signal: NodeJS.Signals): Promise<void>
@@ -55,6 +56,9 @@ function serviceOf(child: Child, port: number, removeDir: string | undefined): R
     port,
     get pid() {
       return child.pid
+    },
+    get running() {
+      return child.running
     },
     kill: (signal) => child.kill(signal),
     async restart() {

@@ -1,0 +1,119 @@
+import { connect, disconnect, within } from '@fanfare/redis'
+import { type RedisService, startRedis } from '../redis.ts'
+
+/** Redis as people run it, of one server or of several that replace one another. */
+export const REDIS_FORMS = ['single', 'sentinel', 'cluster'] as const
+export type RedisForm = (typeof REDIS_FORMS)[number]
+
+export type RedisSetOptions = {
+  /** Append-only files, flushed every second. */
+  appendonly?: boolean
+}
+
+/** A started set of servers, and the REDIS_URL that reaches whichever of them serve. */
+export type RedisSet = {
+  readonly form: RedisForm
+  readonly url: string
+  /** All that hold data, replicas too. */
+  readonly servers: readonly RedisService[]
+  /** Those that take writes now, by their own word. */
+  masters(): Promise<RedisService[]>
+  /** Runs a command on every master. */
+  onMasters(...command: [name: string, ...args: string[]]): Promise<unknown[]>
+  flush(): Promise<void>
+  /** Resolves when every part serves and every replica follows its master. */
+  settled(): Promise<void>
+  /** Sends a signal to all that hold data. */
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** Starts all of them again, with what they kept. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+type Parts = {
+  form: RedisForm
+  url: string
+  servers: readonly RedisService[]
+  isSettled: () => Promise<boolean>
+  /** What belongs to the set besides its servers. */
+  others?: readonly { stop(): Promise<void> }[]
+}
+
+/** Between two looks; what is awaited takes seconds. */
+const LOOK_MS = 50
+const ANSWER_MS = 5000
+const SETTLED_WITHIN_MS = 60_000
+
+export function redisSet({ form, url, servers, isSettled, others = [] }: Parts): RedisSet {
+  const masters = async () => {
+    const roles = await Promise.all(servers.map((server) => roleOf(server)))
+    return servers.filter((_, index) => roles[index] === 'master')
+  }
+  const onMasters: RedisSet['onMasters'] = async (...command) =>
+    Promise.all((await masters()).map((master) => ask(master, ...command)))
+  const settled = () => until(`the ${form} set serves`, isSettled)
+  return {
+    form,
+    url,
+    servers,
+    masters,
+    onMasters,
+    settled,
+    flush: async () => void (await onMasters('FLUSHALL')),
+    kill: async (signal) => void (await Promise.all(servers.map((server) => server.kill(signal)))),
+    restart: async () => {
+      await Promise.all(servers.map((server) => server.restart()))
+      await settled()
+    },
+    stop: async () => void (await Promise.all([...others, ...servers].map((each) => each.stop()))),
+  }
+}
+
+export async function startSingle(options: RedisSetOptions): Promise<RedisSet> {
+  const server = await startRedis(options)
+  return redisSet({ form: 'single', url: server.url, servers: [server], isSettled: () => Promise.resolve(true) })
+}
+
+/** One command on this server itself; rejects where it is not answered within some seconds. */
+export async function ask(
+  at: { url: string },
+  ...[name, ...args]: [name: string, ...args: string[]]
+): Promise<unknown> {
+  const connection = connect(at.url, 'endless')
+  try {
+    return await within(ANSWER_MS, connection.call(name, ...args), () => {
+      throw new Error(`${at.url} does not answer ${name}`)
+    })
+  } finally {
+    disconnect(connection)
+  }
+}
+
+/** undefined where it does not run. */
+async function roleOf(server: RedisService): Promise<string | undefined> {
+  if (!server.running) return undefined
+  return String(((await ask(server, 'ROLE')) as unknown[])[0])
+}
+
+/** Whether the server follows a master and has all of it, or is one whose replicas have all of it. */
+export async function isInStep(server: RedisService): Promise<boolean> {
+  const info = String(await ask(server, 'INFO', 'replication'))
+  if (info.includes('role:slave')) return info.includes('master_link_status:up')
+  // What a replica is not yet sent as it happens is lost with the master.
+  return /^slave\d+:/m.test(info) && !/^slave\d+:.*state=(?!online)/m.test(info)
+}
+
+/** A server that does not answer yet is looked at again. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + SETTLED_WITHIN_MS
+  let why = ''
+  const doesHold = () =>
+    holds().catch((error: Error) => {
+      why = `: ${error.message}`
+      return false
+    })
+  while (!(await doesHold())) {
+    if (performance.now() > deadline) throw new Error(`not within ${SETTLED_WITHIN_MS} ms: ${what}${why}`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+}
