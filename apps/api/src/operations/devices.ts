@@ -38,7 +38,7 @@ async function bind(ctx: ApiContext, channel: Channel, { userId, deviceId, token
 
 async function namedChannel(ctx: ApiContext, app: App, name: string): Promise<Channel> {
   const channel = (await ctx.store.channels.ofApp(app.id)).find((each) => each.name === name)
-  if (!channel) throw new PushError('BINDING_INVALID', { field: 'device.channel', detail: `no notifier ${name}` })
+  if (!channel) throw new PushError('CHANNEL_UNKNOWN', { channel: name })
   return channel
 }
 

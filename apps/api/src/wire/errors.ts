@@ -43,6 +43,12 @@ export const ERRORS = {
     'IllegalArgumentException',
     'parameters is invalid : {field}: {detail}',
   ],
+  CHANNEL_UNKNOWN: [
+    400,
+    'IllegalArgumentException',
+    'IllegalArgumentException',
+    'parameters is invalid : notifier_name: no notifier {channel}',
+  ],
   USER_UNKNOWN: [
     400,
     'RequiredPropertyNotFoundException',

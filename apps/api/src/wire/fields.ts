@@ -5,7 +5,6 @@ import { settingField } from './notifier.ts'
 const FIELDS: ReadonlyMap<string, string> = new Map([
   ['audience.labels', 'targets'],
   ['channel.credential', 'certificate'],
-  ['device.channel', 'notifier_name'],
   ['device.token', 'device_token'],
   ['idempotencyKey', 'Idempotency-Key'],
   ['task.startsAt', 'startDate'],

@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'BAD_MESSAGE'
   | 'BAD_PARAMETER'
   | 'BINDING_INVALID'
+  | 'CHANNEL_UNKNOWN'
   | 'CLIENT_ID_WRONG'
   | 'CLIENT_SECRET_WRONG'
   | 'INTERNAL'
