@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals'
 import type { Account } from '../src/rate-limiter/account.ts'
-import { LossWatch } from '../src/rate-limiter/loss.ts'
+import { type Hold, LossWatch } from '../src/rate-limiter/loss.ts'
 
 const accountOf = (n: number): Account =>
   ({
@@ -12,7 +12,7 @@ const accountOf = (n: number): Account =>
 
 it('remembers so many accounts with long windows, and those used last', () => {
   const held: string[] = []
-  const hold = (accounts: readonly Account[]) => void held.push(...accounts.map(({ channelId }) => channelId))
+  const hold = (holds: readonly Hold[]) => void held.push(...holds.map(({ of }) => of.channelId))
   const watch = new LossWatch({ leaseMs: 1000, look: () => Promise.resolve(), hold, most: 100 })
   watch.saw('first')
   watch.used(accountOf(0))

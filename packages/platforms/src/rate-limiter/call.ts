@@ -12,7 +12,7 @@ export type Work = {
   asks: readonly PermitAsk[]
   /** The vendor asked to slow down for so long. */
   slowMs?: number
-  /** Nothing goes to the account for so long. */
+  /** Nothing goes to the account for so long after the epoch began. */
   holdMs?: number
 }
 export type Settings = { prefix: string; leaseMs: number }

@@ -1,4 +1,4 @@
-import { type Connection, connect, disconnect, identityOf, type Server, serverOf, within } from '@fanfare/redis'
+import { type Connection, connect, disconnect, type identityOf, type Server, serverOf, within } from '@fanfare/redis'
 import { CARRY_SCRIPT } from './carry-script.ts'
 import { LIMITER_SCRIPT } from './script.ts'
 
@@ -12,6 +12,8 @@ const SCRIPTS = {
   carry: { command: 'fanfareCarry', lua: CARRY_SCRIPT, numberOfKeys: 7 },
 } as const
 const PLACEHOLDER = '\0server'
+
+type ConnectionOptions = { answerMs: number; prefix: string; identityOf: typeof identityOf }
 
 type ScriptPipeline = Record<string, (...args: (string | number)[]) => unknown> & {
   exec(): Promise<[Error | null, unknown][] | null>
@@ -27,14 +29,16 @@ export class LimiterConnection {
   readonly #own: boolean
   readonly #answerMs: number
   readonly #prefix: string
+  readonly #identify: ConnectionOptions['identityOf']
   readonly #identities = new WeakMap<Server, Promise<string>>()
   readonly #watched = new WeakSet<Server>()
   readonly #whenReady = new WeakMap<Connection, Promise<void>>()
 
-  constructor(redis: string | Connection, options: { answerMs: number; prefix: string }) {
+  constructor(redis: string | Connection, options: ConnectionOptions) {
     this.#own = typeof redis === 'string'
     this.#answerMs = options.answerMs
     this.#prefix = options.prefix
+    this.#identify = options.identityOf
     this.#redis = typeof redis === 'string' ? connect(redis, 'none', 'fanfare-limiter') : redis
   }
 
@@ -75,7 +79,7 @@ export class LimiterConnection {
   #identityOf(server: Server): Promise<string> {
     const known = this.#identities.get(server)
     if (known !== undefined) return known
-    const asked = identityOf(server)
+    const asked = this.#identify(server)
     this.#identities.set(server, asked)
     asked.catch(() => this.#identities.delete(server))
     return asked

@@ -9,11 +9,11 @@ import {
   type Permit,
   type PermitAsk,
 } from '@fanfare/core'
-import type { Connection } from '@fanfare/redis'
+import { type Connection, identityOf } from '@fanfare/redis'
 import { type Account, AccountsOfChannels, type KeyOf } from './account.ts'
 import { callOf, carryOf, type Work } from './call.ts'
 import { LimiterConnection, type ScriptAnswer } from './connection.ts'
-import { LossWatch } from './loss.ts'
+import { type Hold, LossWatch } from './loss.ts'
 import { Reports } from './reports.ts'
 
 export type LimiterOptions = {
@@ -24,6 +24,8 @@ export type LimiterOptions = {
   leaseMs?: number
   /** How long Redis may take to answer; then asks are denied for `DENIED_MS`. */
   answerMs?: number
+  /** How the memory of a server is named; chaos entries show what happens where a promotion goes unseen. */
+  identityOf?: typeof identityOf
   /** Whose limit a channel counts against; chaos tests show what happens where tenants can name it. */
   accountOf?: KeyOf
 }
@@ -73,10 +75,14 @@ class RedisLimiter implements Limiter {
     this.#accounts = new AccountsOfChannels(options.accountOf ?? accountKey)
     const prefix = options.prefix ?? '{fanfare:limiter}'
     this.#settings = { prefix, leaseMs: options.leaseMs ?? 30_000 }
-    this.#connection = new LimiterConnection(redis, { answerMs: options.answerMs ?? DENIED_MS, prefix })
+    this.#connection = new LimiterConnection(redis, {
+      answerMs: options.answerMs ?? DENIED_MS,
+      prefix,
+      identityOf: options.identityOf ?? identityOf,
+    })
     this.#asks = new Batcher((orders) => this.#serve(orders), { maxItems: 200, inFlight: 2 })
     const look = () => this.#run([this.#workFor(NOBODY, [])])
-    this.#loss = new LossWatch({ leaseMs: this.#settings.leaseMs, look, hold: (accounts) => this.#hold(accounts) })
+    this.#loss = new LossWatch({ leaseMs: this.#settings.leaseMs, look, hold: (holds) => this.#hold(holds) })
     // Begins the epoch of a new Redis now, so that its first second is over when the first push comes.
     look().catch(() => undefined)
   }
@@ -182,10 +188,11 @@ class RedisLimiter implements Limiter {
     if (results.some((result) => result instanceof Error) && !this.#closed) this.#reportIn(DENIED_MS)
   }
 
-  #hold(accounts: readonly Account[]): void {
-    this.#log?.warn({ accounts: accounts.length }, 'Redis lost the limiter: accounts begin again with an empty window')
-    if (accounts.length === 0) return
-    this.#run(accounts.map((of) => ({ ...this.#workFor(of, []), holdMs: of.limits.perMs }))).catch(() => undefined)
+  #hold(holds: readonly Hold[]): void {
+    this.#log?.warn({ accounts: holds.length }, 'Redis lost the limiter: accounts begin again with an empty window')
+    this.#connection.forget()
+    if (holds.length === 0) return
+    this.#run(holds.map(({ of, forMs }) => ({ ...this.#workFor(of, []), holdMs: forMs }))).catch(() => undefined)
   }
 
   #workFor(of: Account, asks: readonly PermitAsk[]): Work {

@@ -1,12 +1,14 @@
 import type { Account } from './account.ts'
 
 type Use = { of: Account; usedAt: number }
+/** Nothing goes to the account for so long after the epoch began. */
+export type Hold = { of: Account; forMs: number }
 export type LossOptions = {
+  /** No request is answered later than this after its permit was granted. */
   leaseMs: number
   /** Asks Redis for anything, so that a new epoch is seen. */
   look(): Promise<unknown>
-  /** Keeps the accounts empty for one window of theirs. */
-  hold(accounts: readonly Account[]): void
+  hold(holds: readonly Hold[]): void
   /** Accounts remembered at most. */
   most?: number
 }
@@ -18,9 +20,10 @@ const LOOK_EVERY_MS = 300
 const MOST = 10_000
 
 /**
- * Notices that Redis lost its memory (FLUSHALL, restart, another server): the epoch in the answers has changed. The
- * script keeps accounts empty for the first second of an epoch; within it each process tells which accounts with a
- * longer window it has used, and they stay empty for one window.
+ * Notices that Redis lost its memory (FLUSHALL, a restart, a promoted replica): the epoch in the answers has changed. The
+ * script keeps accounts empty for the first second of an epoch at least; within it each process tells which accounts it
+ * has used. Of the same server they stay empty for one window. Of another one what was granted last is unknown, so they
+ * stay empty until every permit must have been answered, and for one window more.
  */
 export class LossWatch {
   readonly #used = new Map<string, Use>()
@@ -34,7 +37,7 @@ export class LossWatch {
   }
 
   used(of: Account): void {
-    if (of.limits.perMs <= HELD_BY_SCRIPT_MS || this.#closed) return
+    if (this.#closed) return
     this.#used.delete(of.key)
     this.#used.set(of.key, { of, usedAt: performance.now() })
     if (this.#used.size > (this.#options.most ?? MOST)) this.#dropOldest()
@@ -42,9 +45,12 @@ export class LossWatch {
   }
 
   saw(epoch: string): void {
-    const lost = this.#epoch !== '' && epoch !== this.#epoch
+    const before = this.#epoch
     this.#epoch = epoch
-    if (lost) this.#options.hold(this.#recent())
+    if (before === '' || epoch === before) return
+    const answeredMs = serverIn(before) === serverIn(epoch) ? 0 : this.#options.leaseMs
+    const holds = this.#recent().map((of) => ({ of, forMs: of.limits.perMs + answeredMs }))
+    this.#options.hold(holds.filter(({ forMs }) => forMs > HELD_BY_SCRIPT_MS))
   }
 
   close(): void {
@@ -76,3 +82,5 @@ export class LossWatch {
     if (!this.#closed && this.#recent().length > 0) this.#lookAgain()
   }
 }
+
+const serverIn = (epoch: string): string => epoch.slice(0, epoch.indexOf('|'))

@@ -5,7 +5,8 @@
  * KEYS: epoch · state (hash) · cooling (zset: instant → instant, units in the state's `c` fields) · leases (zset: expiry
  * → id, units in `l` fields) · singles that wait (zset: slot + grace → id:units) · slots promised to bulk (zset) · the
  * same of chunks that have begun · channels that share the account (hash).
- * ARGV: rate, windowMs, leaseMs, 'answer'|'issue', channelId:version, serverId, leaseId, slowMs (-1 = none), holdMs (0 = none),
+ * ARGV: rate, windowMs, leaseMs, 'answer'|'issue', channelId:version, serverId, leaseId, slowMs (-1 = none), holdMs (0 = none; from the
+ * epoch's begin),
  * counts of the three lists, then answered (lease, units, ageMs)…, unused (lease, units)…, asks ('single'|'bulk'|'begun', units, least)….
  * Answers [epoch, per ask: units granted, or minus the milliseconds to wait].
  *
@@ -19,17 +20,20 @@ local issueTimed, serverId, leaseId = ARGV[4] == 'issue', ARGV[6], ARGV[7]
 local channelId, version = string.match(ARGV[5], '^(.*):(%d+)$')
 local slowMs, holdMs = tonumber(ARGV[8]), tonumber(ARGV[9])
 local answeredCount, unusedCount, askCount = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local HOLD_AFTER_LOSS, GRACE, SHARED, MIN_FACTOR, RECOVERY_PER_MS, MOVED_AGAIN = 1000, 200, 600000, 0.05, 0.0001, 1000
+local HOLD_AFTER_LOSS, GRACE, SHARED, MIN_FACTOR, RECOVERY_PER_MS, MOVED_AGAIN, MINUTE =
+  1000, 200, 600000, 0.05, 0.0001, 1000, 60000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local function exact(number) return string.format('%.3f', number) end
 
--- An epoch begins with an empty or another Redis. What was sent before it is unknown, so accounts begin it empty.
+-- An epoch begins with an empty or another Redis. What was sent before it is unknown, so accounts begin it empty. 'after'
+-- marks one that took the place of another: a promoted replica, or the same one started again, with what it kept.
 local epoch = redis.call('GET', epochKey)
 if not epoch or string.sub(epoch, 1, #serverId + 1) ~= serverId .. '|' then
-  epoch = serverId .. '|' .. string.format('%.0f', now)
+  epoch = serverId .. (epoch and '|after|' or '|') .. string.format('%.0f', now)
   redis.call('SET', epochKey, epoch)
 end
+local born, isAfter = tonumber(string.match(epoch, '|(%d+)$')), string.find(epoch, '|after|', 1, true)
 local fields = redis.call('HMGET', state, 'epoch', 'used', 'tat', 'stop', 'factor', 'since', 'halved', 'waiting', 'rate', 'window',
   'moved')
 local used, tat, stop = tonumber(fields[2] or 0), tonumber(fields[3] or 0), tonumber(fields[4] or 0)
@@ -37,9 +41,16 @@ local factor, since, halved = tonumber(fields[5] or 1), tonumber(fields[6] or 0)
 local waiting, moved = tonumber(fields[8] or 0), tonumber(fields[11] or 0)
 if fields[1] ~= epoch then
   redis.call('DEL', state, cooling, leases, singles, slots, begun, peers)
-  local born = tonumber(string.match(epoch, '|(%d+)$'))
-  used, tat, stop, factor, since, halved, waiting = 0, 0, born + math.min(HOLD_AFTER_LOSS, askedWindow), 1, 0, 0, 0
-  moved = 0
+  used, tat, waiting = 0, 0, 0
+  if isAfter then
+    -- The last permits may be missing: until each of them must have been answered, and a window more, nothing is granted.
+    -- Who was not known before is new, or its permits are missing; its window may be a day, so it counts as a minute.
+    local longest = fields[1] and math.max(askedWindow, tonumber(fields[10] or 0)) or math.min(askedWindow, MINUTE)
+    stop = math.max(stop, born + longest + leaseMs)
+    if moved > now then redis.call('HSET', state, 'moved', string.format('%.0f', moved)) end
+  else
+    stop, factor, since, halved, moved = born + math.min(HOLD_AFTER_LOSS, askedWindow), 1, 0, 0, 0
+  end
 end
 
 -- A changed limit holds for all as soon as one process knows of it. Channels that share an account share its limit:
@@ -130,7 +141,7 @@ if slowMs >= 0 then
   stop = math.max(stop, now + slowMs)
   redis.call('DEL', slots, begun)
 end
-if holdMs > 0 then stop = math.max(stop, now + holdMs) end
+if holdMs > 0 then stop = math.max(stop, born + holdMs) end
 
 local limit = math.max(1, math.floor(rate * factor))
 local unitMs = window / limit

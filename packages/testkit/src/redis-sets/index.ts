@@ -11,5 +11,5 @@ export const startRedisSet = (form: RedisForm, options: RedisSetOptions = {}): P
   STARTS[form](options)
 
 /** In the form that Jest's project says (jest.config.ts): a suite is written once and runs on each. */
-export const redisOfProject = (): Promise<RedisSet> =>
-  startRedisSet((globalThis as { fanfareRedis?: RedisForm }).fanfareRedis ?? 'single')
+export const redisOfProject = (options: RedisSetOptions = {}): Promise<RedisSet> =>
+  startRedisSet((globalThis as { fanfareRedis?: RedisForm }).fanfareRedis ?? 'single', options)

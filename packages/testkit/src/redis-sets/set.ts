@@ -1,4 +1,4 @@
-import { connect, disconnect, within } from '@fanfare/redis'
+import { connect, connected, disconnect, serverOf, within } from '@fanfare/redis'
 import { type RedisService, startRedis } from '../redis.ts'
 
 /** Redis as people run it, of one server or of several that replace one another. */
@@ -23,6 +23,11 @@ export type RedisSet = {
   flush(): Promise<void>
   /** Resolves when every part serves and every replica follows its master. */
   settled(): Promise<void>
+  /**
+   * Kills the master that holds this key, and waits until a replica has its place; answers the killed one, which may be
+   * restarted. Its replicas have heard nothing of its last `lagMs`, as replication does not wait. Single: it is gone.
+   */
+  failOver(key: string, lagMs?: number): Promise<RedisService>
   /** Sends a signal to all that hold data. */
   kill(signal: NodeJS.Signals): Promise<void>
   /** Starts all of them again, with what they kept. */
@@ -59,6 +64,14 @@ export function redisSet({ form, url, servers, isSettled, others = [] }: Parts):
     masters,
     onMasters,
     settled,
+    failOver: async (key, lagMs = 0) => {
+      const before = await masters()
+      const master = await holderOf(url, key, before)
+      await killBehind(master, await replicasOf(servers, master), lagMs)
+      const isReplaced = async () => (await masters()).length === before.length
+      if (form !== 'single') await until('a replica is promoted', isReplaced)
+      return master
+    },
     flush: async () => void (await onMasters('FLUSHALL')),
     kill: async (signal) => void (await Promise.all(servers.map((server) => server.kill(signal)))),
     restart: async () => {
@@ -93,6 +106,33 @@ export async function ask(
 async function roleOf(server: RedisService): Promise<string | undefined> {
   if (!server.running) return undefined
   return String(((await ask(server, 'ROLE')) as unknown[])[0])
+}
+
+async function holderOf(url: string, key: string, masters: readonly RedisService[]): Promise<RedisService> {
+  const connection = connect(url, 'endless')
+  await connected(connection, SETTLED_WITHIN_MS)
+  const port = serverOf(connection, key)?.options.port
+  disconnect(connection)
+  const [only] = masters
+  const holder = masters.length === 1 ? only : masters.find((master) => master.port === port)
+  if (!holder) throw new Error(`no master holds ${key}`)
+  return holder
+}
+
+async function replicasOf(servers: readonly RedisService[], master: RedisService): Promise<RedisService[]> {
+  const roles = await Promise.all(servers.map((server) => ask(server, 'ROLE') as Promise<unknown[]>))
+  return servers.filter((_, index) => roles[index]?.[0] === 'slave' && roles[index]?.[2] === master.port)
+}
+
+/** Frozen replicas do not notice that their connection is cut, so that they do not come back for what they missed. */
+async function killBehind(master: RedisService, replicas: readonly RedisService[], lagMs: number): Promise<void> {
+  if (lagMs > 0) {
+    await Promise.all(replicas.map((replica) => replica.kill('SIGSTOP')))
+    await ask(master, 'CLIENT', 'KILL', 'TYPE', 'REPLICA')
+    await new Promise((resolve) => setTimeout(resolve, lagMs))
+  }
+  await master.kill('SIGKILL')
+  await Promise.all(replicas.map((replica) => replica.kill('SIGCONT')))
 }
 
 /** Whether the server follows a master and has all of it, or is one whose replicas have all of it. */
