@@ -14,20 +14,29 @@ export type Patience = 'none' | 'short' | 'endless'
 
 type Common = Pick<
   RedisOptions,
-  'connectTimeout' | 'maxRetriesPerRequest' | 'commandTimeout' | 'connectionName' | 'keepAlive' | 'disconnectTimeout'
+  | 'connectTimeout'
+  | 'socketTimeout'
+  | 'maxRetriesPerRequest'
+  | 'commandTimeout'
+  | 'connectionName'
+  | 'keepAlive'
+  | 'disconnectTimeout'
 >
 
+/**
+ * A connection that is owed an answer for `socketTimeout` is opened anew: a master that vanished closed none. BullMQ's
+ * workers wait for a job up to 10 s. ioredis' detector of failovers is no way to do it: a switch that it hears of while the
+ * connection is being opened ends the connection for good.
+ */
 const PATIENCE: Readonly<Record<Patience, Common>> = {
-  none: { connectTimeout: 2000, maxRetriesPerRequest: 0 },
-  short: { connectTimeout: 2000, maxRetriesPerRequest: 1, commandTimeout: 1500 },
-  endless: { connectTimeout: 5000, maxRetriesPerRequest: null },
+  none: { connectTimeout: 2000, socketTimeout: 5000, maxRetriesPerRequest: 0 },
+  short: { connectTimeout: 2000, socketTimeout: 5000, maxRetriesPerRequest: 1, commandTimeout: 1500 },
+  endless: { connectTimeout: 5000, socketTimeout: 15_000, maxRetriesPerRequest: null },
 }
 /** Sent again 100 ms apart: until a replica is promoted, a command of the endless finds no server. */
 const MOST_REDIRECTIONS: Readonly<Record<Patience, number>> = { none: 1, short: 16, endless: 3000 }
 /** A master that vanished without closing its connections is noticed by this. */
 const REFRESH_MS = 5000
-/** Of so many Sentinels each connection hears that another master was chosen. */
-const HEARD_SENTINELS = 2
 
 /** Capped at a second, so that work resumes soon after Redis is back; spread, so that a fleet does not come at once. */
 const againMs = (times: number): number => Math.min(times * 100, 1000) * (0.8 + Math.random() * 0.4)
@@ -69,9 +78,6 @@ function ofServer(place: RedisPlace, common: Common, patience: Patience): Redis 
     ...(place.sentinel?.password !== undefined && { sentinelPassword: place.sentinel.password }),
     ...(secure && { sentinelTLS: secure, enableTLSForSentinelMode: true }),
     sentinelRetryStrategy: againMs,
-    sentinelReconnectStrategy: againMs,
-    failoverDetector: true,
-    sentinelMaxConnections: HEARD_SENTINELS,
   })
 }
 

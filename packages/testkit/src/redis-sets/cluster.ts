@@ -1,6 +1,6 @@
 import { freePort } from '../files.ts'
 import { type RedisService, startRedis } from '../redis.ts'
-import { ask, isInStep, type RedisSet, type RedisSetOptions, redisSet, until } from './set.ts'
+import { ask, isInStep, type Marks, type RedisSet, type RedisSetOptions, redisSet, until } from './set.ts'
 
 const MASTERS = 3
 const SLOTS = 16_384
@@ -14,7 +14,8 @@ export async function startCluster(options: RedisSetOptions): Promise<RedisSet> 
   const nodes = await Promise.all(Array.from({ length: 2 * MASTERS }, () => startNode(options)))
   await assemble(nodes)
   const url = `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`
-  const isSettled = async () => (await Promise.all(nodes.map((node) => knowsAll(node)))).every(Boolean)
+  const isSettled = async (marks: Marks) =>
+    (await Promise.all(nodes.map((node) => knowsAll(node, marks)))).every(Boolean)
   const cluster = redisSet({ form: 'cluster', url, servers: nodes, isSettled })
   await cluster.settled()
   return cluster
@@ -57,10 +58,10 @@ async function assemble(nodes: readonly Node[]): Promise<void> {
 }
 
 /** Whether this node serves, follows where it is a replica, and sees each range with its replica. */
-async function knowsAll(node: Node): Promise<boolean> {
+async function knowsAll(node: Node, marks: Marks): Promise<boolean> {
   const info = String(await ask(node, 'CLUSTER', 'INFO'))
   if (!info.includes('cluster_state:ok')) return false
   const ranges = (await ask(node, 'CLUSTER', 'SLOTS')) as unknown[][]
   if (!ranges.every((range) => range.length >= 4)) return false
-  return isInStep(node)
+  return isInStep(node, marks)
 }

@@ -4,7 +4,7 @@ import { Child } from '../child.ts'
 import { testConfig } from '../config.ts'
 import { freePort, onPath, tempDir } from '../files.ts'
 import { answersPing, type RedisService, startRedis } from '../redis.ts'
-import { ask, isInStep, type RedisSet, type RedisSetOptions, redisSet } from './set.ts'
+import { ask, isInStep, type Marks, type RedisSet, type RedisSetOptions, redisSet } from './set.ts'
 
 const NAME = 'fanfare'
 const REPLICAS = 2
@@ -23,7 +23,7 @@ export async function startSentinel(options: RedisSetOptions): Promise<RedisSet>
   const servers = [master, ...(await Promise.all(Array.from({ length: REPLICAS }, start)))]
   const sentinels = await Promise.all(Array.from({ length: SENTINELS }, () => startOne(master)))
   const url = `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${NAME}`
-  const isSettled = () => allFollow(servers, sentinels)
+  const isSettled = (marks: Marks) => allFollow(servers, sentinels, marks)
   const set = redisSet({ form: 'sentinel', url, servers, isSettled, others: sentinels })
   await set.settled()
   return set
@@ -62,12 +62,16 @@ async function startOne(master: RedisService): Promise<Sentinel> {
 }
 
 /** Whether the Sentinels know one another and agree on a master that all others follow. */
-async function allFollow(servers: readonly RedisService[], sentinels: readonly Sentinel[]): Promise<boolean> {
+async function allFollow(
+  servers: readonly RedisService[],
+  sentinels: readonly Sentinel[],
+  marks: Marks,
+): Promise<boolean> {
   const seen = await Promise.all(sentinels.map((sentinel) => viewOf(sentinel)))
   const [first] = seen
   if (!seen.every((view) => view.others === SENTINELS - 1 && view.replicas >= REPLICAS)) return false
   if (!seen.every((view) => view.port === first?.port)) return false
-  return (await Promise.all(servers.map((server) => isInStep(server)))).every(Boolean)
+  return (await Promise.all(servers.map((server) => isInStep(server, marks)))).every(Boolean)
 }
 
 async function viewOf(sentinel: Sentinel): Promise<{ port: number; others: number; replicas: number }> {

@@ -39,7 +39,7 @@ type Parts = {
   form: RedisForm
   url: string
   servers: readonly RedisService[]
-  isSettled: () => Promise<boolean>
+  isSettled: (marks: Marks) => Promise<boolean>
   /** What belongs to the set besides its servers. */
   others?: readonly { stop(): Promise<void> }[]
 }
@@ -47,7 +47,7 @@ type Parts = {
 /** Between two looks; what is awaited takes seconds. */
 const LOOK_MS = 50
 const ANSWER_MS = 5000
-const SETTLED_WITHIN_MS = 60_000
+const SETTLED_WITHIN_MS = 120_000
 
 export function redisSet({ form, url, servers, isSettled, others = [] }: Parts): RedisSet {
   const masters = async () => {
@@ -56,7 +56,10 @@ export function redisSet({ form, url, servers, isSettled, others = [] }: Parts):
   }
   const onMasters: RedisSet['onMasters'] = async (...command) =>
     Promise.all((await masters()).map((master) => ask(master, ...command)))
-  const settled = () => until(`the ${form} set serves`, isSettled)
+  const settled = () => {
+    const marks: Marks = new Map()
+    return until(`the ${form} set serves`, () => isSettled(marks))
+  }
   return {
     form,
     url,
@@ -135,12 +138,18 @@ async function killBehind(master: RedisService, replicas: readonly RedisService[
   await Promise.all(replicas.map((replica) => replica.kill('SIGCONT')))
 }
 
-/** Whether the server follows a master and has all of it, or is one whose replicas have all of it. */
-export async function isInStep(server: RedisService): Promise<boolean> {
+/** How far each master had come when it was looked at first, by port. */
+export type Marks = Map<number, number>
+
+/** Whether the server follows a master, or is one whose replicas have said that they have what it had at its mark. */
+export async function isInStep(server: RedisService, marks: Marks): Promise<boolean> {
   const info = String(await ask(server, 'INFO', 'replication'))
   if (info.includes('role:slave')) return info.includes('master_link_status:up')
-  // What a replica is not yet sent as it happens is lost with the master.
-  return /^slave\d+:/m.test(info) && !/^slave\d+:.*state=(?!online)/m.test(info)
+  const offset = Number(/master_repl_offset:(\d+)/.exec(info)?.[1])
+  const mark = Math.min(offset, marks.get(server.port) ?? offset)
+  marks.set(server.port, mark)
+  const replicas = [...info.matchAll(/^slave\d+:.*state=online,offset=(\d+)/gm)]
+  return replicas.length > 0 && replicas.every(([, has]) => Number(has) >= mark)
 }
 
 /** A server that does not answer yet is looked at again. */
