@@ -73,7 +73,7 @@ module.exports = {
       name: 'no-deep-import',
       severity: 'error',
       from: { path: '^(?:packages|apps)/([^/]+)/' },
-      to: { path: '^(?:packages|apps)/(?!$1/)[^/]+/src/(?!(?:index|contracts)[.]ts)' },
+      to: { path: '^(?:packages|apps)/(?!$1/)[^/]+/src/(?!(?:index|contracts|settings)[.]ts)' },
     },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {

@@ -10,18 +10,16 @@ import {
   DeadTokenGate,
   type DeviceStore,
   Ids,
-  type Limiter,
-  type Log,
   type NewTask,
-  type Pushers,
   type Store,
   StoreClock,
   StoreDownError,
   type SyncPlaces,
 } from '@fanfare/core'
-import { type AddressGuard, identify, type Prover } from '@fanfare/platforms'
-import { type ChannelHints, type JobQueues, MemoryGuard } from '@fanfare/queue'
-import { type Connection, within } from '@fanfare/redis'
+import { identify } from '@fanfare/platforms'
+import { MemoryGuard } from '@fanfare/queue'
+import { within } from '@fanfare/redis'
+import type { CommonParts } from '@fanfare/runtime'
 import { derivedKey } from './auth/keys.ts'
 import { Tokens } from './auth/tokens.ts'
 import { Background } from './background.ts'
@@ -34,18 +32,7 @@ import { Lines } from './limits/lines.ts'
 import { SharedSyncPlaces } from './limits/sync-places.ts'
 
 /** The parts of the API that tests and embedders may replace. */
-export type Parts = {
-  store: Store
-  pushers: Pushers
-  /** Asked about every address that a tenant writes. */
-  guard: AddressGuard
-  /** Works on every credential that a tenant writes, before it is kept. */
-  prover: Prover
-  limiter: Limiter
-  jobs: JobQueues
-  hints: ChannelHints
-  redis: Connection
-  log: Log
+export type Parts = CommonParts & {
   /** The bounds on connections; chaos tests show what happens without them. */
   sockets?: Sockets
   /** Shares the places of synchronous pushes; chaos tests show what happens without. */

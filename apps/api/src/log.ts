@@ -1,8 +1,4 @@
 import type { Log } from '@fanfare/core'
-import pino from 'pino'
-
-/** JSON lines on stderr; stdout carries the ready line alone. */
-export const openLog = (level: string): Log => pino({ level, base: { app: 'api' } }, pino.destination(2))
 
 const EVERY_MS = 1000
 type Count = { since: number; skipped: number }

@@ -21,7 +21,7 @@ beforeAll(async () => {
     const addresses = dns.get(name)
     return addresses ? Promise.resolve(addresses) : Promise.reject(new Error('no such name'))
   }
-  const allowed = readAllowedAddresses('ALLOWED', `127.0.0.1:${simulator.smtp.port}`)
+  const allowed = readAllowedAddresses(`127.0.0.1:${simulator.smtp.port}`)
   api = await testApi({ overrides: { guard: openAddressGuard({ allowed, resolve }) } })
   app = await api.app()
 })

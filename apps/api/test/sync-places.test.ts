@@ -27,7 +27,7 @@ beforeAll(async () => {
   await once(silent, 'listening')
   const caFile = `${await tempDir('ca')}/ca.pem`
   await writeFile(caFile, simulator.caPem)
-  const allowed = readAllowedAddresses('ALLOWED', `127.0.0.1:${simulator.smtp.port},127.0.0.1:${silentPort()}`)
+  const allowed = readAllowedAddresses(`127.0.0.1:${simulator.smtp.port},127.0.0.1:${silentPort()}`)
   const guard = openAddressGuard({ allowed, resolve: () => Promise.resolve(['127.0.0.1']) })
   api = await testApi({ config: { vendorUrl: simulator.url, vendorCa: caFile }, overrides: { guard } })
   attacker = await api.app()

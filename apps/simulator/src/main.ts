@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { configFrom } from './config.ts'
+import { readConfig } from './config.ts'
 import { startSimulator } from './simulator.ts'
 
-const config = configFrom(process.env)
+const config = readConfig()
 const ownDir = config.caFile ? undefined : await mkdtemp(join(tmpdir(), 'fanfare-simulator-'))
 const caFile = config.caFile ?? join(ownDir ?? '', 'ca.pem')
 const simulator = await startSimulator({ ...config, caFile }).catch((error: Error) => {

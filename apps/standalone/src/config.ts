@@ -1,4 +1,13 @@
 import { resolve } from 'node:path'
+import { type Env, optionalText, port, readSettings, text } from '@fanfare/runtime/settings'
+
+const SETTINGS = {
+  dataDir: ['FANFARE_DATA', text('data').transform((dir) => resolve(dir))],
+  host: ['HOST', text('127.0.0.1')],
+  port: ['PORT', port(8099)],
+  logLevel: ['LOG_LEVEL', text('error')],
+  redisUrl: ['REDIS_URL', optionalText()],
+} as const
 
 export type StandaloneConfig = {
   /** Where everything is kept: database, Redis' append-only file, keys. */
@@ -11,21 +20,5 @@ export type StandaloneConfig = {
   redisUrl?: string
 }
 
-/** A setting that cannot be used; the sentence names the variable. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
-export function readConfig(env: NodeJS.ProcessEnv = process.env): StandaloneConfig {
-  const port = Number(env['PORT'] ?? 8099)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new ConfigError(`PORT must be a number from 0 to 65535, not "${env['PORT']}".`)
-  }
-  const config = {
-    dataDir: resolve(env['FANFARE_DATA'] ?? 'data'),
-    host: env['HOST'] ?? '127.0.0.1',
-    port,
-    logLevel: env['LOG_LEVEL'] ?? 'error',
-  }
-  return env['REDIS_URL'] ? { ...config, redisUrl: env['REDIS_URL'] } : config
-}
+/** Throws a SettingError: one sentence that begins with the variable. */
+export const readConfig = (env: Env = process.env): StandaloneConfig => readSettings(SETTINGS, env)

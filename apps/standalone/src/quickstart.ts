@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { ConfigError, readConfig } from './config.ts'
+import { SettingError } from '@fanfare/runtime/settings'
+import { readConfig } from './config.ts'
 import { runDemo } from './demo.ts'
 import { APP_PATH, DemoApp } from './demo-app.ts'
 import { openKeys } from './keys.ts'
@@ -41,7 +42,7 @@ function readOnce(): boolean {
   try {
     return parseArgs({ options: { once: { type: 'boolean', default: false } } }).values.once
   } catch (error) {
-    throw new ConfigError(`${(error as Error).message}. Usage: ${USAGE}`)
+    throw new SettingError(`${(error as Error).message}. Usage: ${USAGE}`)
   }
 }
 
@@ -65,7 +66,7 @@ const NO_DATA = new Set(['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR', 'ENOEN
 
 /** One sentence for what a user can mend; anything else is a bug and shows its stack. */
 function explain(error: unknown): string {
-  if (error instanceof ConfigError) return error.message
+  if (error instanceof SettingError) return error.message
   const { message, stack, path, cause } = error as NodeJS.ErrnoException
   const code = (error as NodeJS.ErrnoException).code ?? (cause as NodeJS.ErrnoException | undefined)?.code ?? ''
   if (code === 'EADDRINUSE') return `${message}: stop it, or choose another port with PORT=….`

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { ApiService, readConfig as readApiConfig } from '@fanfare/api'
+import { SettingError } from '@fanfare/runtime/settings'
 import { type Simulator, startSimulator } from '@fanfare/simulator'
 import { answersPing, startRedis } from '@fanfare/testkit'
 import { readConfig as readWorkerConfig, WorkerService } from '@fanfare/worker'
-import { ConfigError, type StandaloneConfig } from './config.ts'
+import type { StandaloneConfig } from './config.ts'
 import type { Keys } from './keys.ts'
 
 /** API, worker, simulator and a Redis child in one process, with SQLite: all of Fanfare without a server. */
@@ -50,7 +51,7 @@ async function redisUrlOf(config: StandaloneConfig, closers: (() => Promise<unkn
   if (config.redisUrl) {
     const { hostname, port } = new URL(config.redisUrl)
     if (await answersPing(Number(port || 6379), hostname)) return config.redisUrl
-    throw new ConfigError(`No Redis answers at REDIS_URL (${hostname}:${port || 6379}).`)
+    throw new SettingError(`No Redis answers at REDIS_URL (${hostname}:${port || 6379}).`)
   }
   const redis = await startRedis({ dir: config.dataDir, appendonly: true })
   closers.push(() => redis.stop())

@@ -1,6 +1,6 @@
 import type { Store } from '@fanfare/core'
+import { readCommonConfig, storeOptions } from '@fanfare/runtime'
 import { openStore } from '@fanfare/storage'
-import { readConfig } from './config.ts'
 
 /** Channels of one step: read, sealed and written together, beside processes that work on the store. */
 const STEP = 100
@@ -19,8 +19,8 @@ async function reseal({ channels }: Pick<Store, 'channels'>): Promise<{ resealed
 }
 
 async function main(): Promise<void> {
-  const { storeUrl, storeSync, masterKey, masterKeys } = readConfig()
-  const store = await openStore(storeUrl, { masterKey: masterKeys ?? masterKey, sync: storeSync })
+  const config = readCommonConfig(process.env)
+  const store = await openStore(config.storeUrl, storeOptions(config))
   try {
     const { resealed, failed } = await reseal(store)
     process.stdout.write(`${JSON.stringify({ resealed, failed })}\n`)

@@ -1,5 +1,4 @@
 export { Batcher } from './common/batcher.ts'
-export { readBytes } from './common/bytes.ts'
 export {
   acceptError,
   type ErrorCode,
@@ -11,7 +10,6 @@ export {
 } from './common/errors.ts'
 export { IdleMap } from './common/idle-map.ts'
 export { Ids, isId } from './common/ids.ts'
-export { readMasterKeys } from './common/master-keys.ts'
 export { StoreClock } from './common/store-clock.ts'
 export { Deliverer } from './deliver/deliverer.ts'
 export { countOutcomes, isFinal, packOutcomes, unpackOutcomes } from './ledger/outcomes.ts'

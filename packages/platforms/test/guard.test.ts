@@ -9,7 +9,7 @@ import { batchOf, channelOf, never } from './lab.ts'
 
 const MAIL = new Set([25, 587])
 const at = (host: string, port = 587) => ({ host, port, ports: MAIL })
-const allowed = (text: string) => readAllowedAddresses('ALLOWED', text)
+const allowed = (text: string) => readAllowedAddresses(text)
 /** Answers one list after the other, the last one again and again. */
 const answering = (...lists: string[][]) => {
   const asked: string[] = []

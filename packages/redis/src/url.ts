@@ -25,13 +25,9 @@ type Parameters = Partial<Record<(typeof PARAMETERS)[number], string>>
 const URL_PARTS =
   /^(?<scheme>[a-z+]+):\/\/(?:(?<login>[^@/?]*)@)?(?<hosts>[^/?]*)(?:\/(?<path>[^?]*))?(?:\?(?<query>.*))?$/
 
-/** Checks the setting `name`; answers it as it is. Throws one clear sentence, without the password. */
-export function readRedisUrl(name: string, url: string): string {
-  try {
-    placeOf(url)
-  } catch (error) {
-    throw new Error(`${name} ${(error as Error).message}`)
-  }
+/** Answers the URL as it is. Throws what is wrong with it, a sentence that begins with its verb, without the password. */
+export function readRedisUrl(url: string): string {
+  placeOf(url)
   return url
 }
 

@@ -5,19 +5,19 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 /** An address and how many of its bits count. */
 export type Network = readonly [Address, number]
 
-/** Reads `10.0.0.0/8, 192.0.2.7`; throws one sentence that names the variable. */
-export function readNetworks(name: string, text: string | undefined): Network[] {
+/** Reads `10.0.0.0/8, 192.0.2.7`; throws what is wrong, a sentence that begins with its verb. */
+export function readNetworks(text: string | undefined): Network[] {
   const parts = (text ?? '').split(',').map((part) => part.trim())
-  return parts.filter((part) => part !== '').map((part) => networkOf(name, part))
+  return parts.filter((part) => part !== '').map((part) => networkOf(part))
 }
 
-function networkOf(name: string, text: string): Network {
+function networkOf(text: string): Network {
   try {
     if (text.includes('/')) return ipaddr.parseCIDR(text)
     const address = ipaddr.process(text)
     return [address, address.toByteArray().length * 8]
   } catch {
-    throw new Error(`${name} must list addresses and CIDRs such as 10.0.0.0/8, it has ${text}`)
+    throw new Error(`must list addresses and CIDRs such as 10.0.0.0/8, it has ${text}`)
   }
 }
 

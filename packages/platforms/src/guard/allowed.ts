@@ -14,15 +14,15 @@ const MOST_BITS = { ipv4: 32, ipv6: 128 } as const
 export const looksLikeNumber = (host: string): boolean => /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i.test(host)
 export const isName = (host: string): boolean => NAME.test(host) && !looksLikeNumber(host)
 
-/** Reads `host`, `host:port`, address and CIDR entries between commas; throws a sentence that names the variable. */
-export function readAllowedAddresses(variable: string, text = ''): AllowedAddress[] {
+/** Reads `host`, `host:port`, address and CIDR entries between commas; throws what is wrong, a sentence that begins with its verb. */
+export function readAllowedAddresses(text = ''): AllowedAddress[] {
   const entries = text.split(',').map((entry) => entry.trim())
-  return entries.filter((entry) => entry !== '').map((entry) => entryOf(entry) ?? refuse(variable, entry))
+  return entries.filter((entry) => entry !== '').map((entry) => entryOf(entry) ?? refuse(entry))
 }
 
-function refuse(variable: string, entry: string): never {
+function refuse(entry: string): never {
   const wanted = 'names, IP addresses and CIDRs, each with :port where it is for one port'
-  throw new Error(`${variable} must list ${wanted}, separated by commas; ${JSON.stringify(entry)} is none of these`)
+  throw new Error(`must list ${wanted}, separated by commas; ${JSON.stringify(entry)} is none of these`)
 }
 
 function entryOf(entry: string): AllowedAddress | undefined {

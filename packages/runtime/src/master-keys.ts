@@ -1,3 +1,5 @@
+import { SettingError } from './settings.ts'
+
 export type MasterKeys = {
   /** 32 bytes. Seals and signs. */
   masterKey: Buffer
@@ -5,7 +7,7 @@ export type MasterKeys = {
   masterKeys?: readonly Buffer[]
 }
 
-/** Reads FANFARE_MASTER_KEY and FANFARE_MASTER_KEYS; throws one sentence that names the variable. */
+/** Reads FANFARE_MASTER_KEY and FANFARE_MASTER_KEYS; throws a SettingError. */
 export function readMasterKeys(one: string | undefined, several: string | undefined): MasterKeys {
   const list = (several ?? '')
     .split(',')
@@ -18,8 +20,8 @@ export function readMasterKeys(one: string | undefined, several: string | undefi
 }
 
 function keyOf(name: string, text: string | undefined): Buffer {
-  if (!text) throw new Error(`${name} is not set: it must be 32 bytes in base64 (openssl rand -base64 32)`)
+  if (!text) throw new SettingError(`${name} is not set: it must be 32 bytes in base64 (openssl rand -base64 32)`)
   const key = Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error(`${name} must be 32 bytes in base64, it has ${key.length}`)
+  if (key.length !== 32) throw new SettingError(`${name} must be 32 bytes in base64, it has ${key.length}`)
   return key
 }
