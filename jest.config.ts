@@ -40,6 +40,8 @@ function forms(): Config[] {
 const config: Config = {
   projects: [project, ...forms()] as NonNullable<Config['projects']>,
   maxWorkers: 2,
+  // Servers of other people are started, and the machine may be busy: only what hangs is to fail by time.
+  testTimeout: 30_000,
   collectCoverageFrom: ['{apps,packages}/*/src/**/*.ts', '!**/main.ts', '!**/index.ts'],
   coverageProvider: 'babel',
 }
