@@ -33,7 +33,7 @@ async function run(options: Options): Promise<Figures> {
     const pusher = new Pusher({ app, count, perSec: LOAD_PER_SEC })
     for (let index = 0; index < flushes; index++) {
       await sleep(((count / LOAD_PER_SEC) * 1000 * (0.5 + random() * 0.5)) / flushes)
-      await fleet.redis.client.flushall()
+      await fleet.redis.set.flush()
       progress(`FLUSHALL ${index + 1} of ${flushes}`)
     }
     await pusher.done

@@ -27,7 +27,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'worker kill -9', strike: killWorker },
   { name: 'Redis kill -9', strike: killRedis },
   { name: 'API kill -9', strike: killApi },
-  { name: 'FLUSHALL', strike: async ({ fleet }) => void (await fleet.redis.client.flushall()) },
+  { name: 'FLUSHALL', strike: async ({ fleet }) => void (await fleet.redis.set.flush()) },
   { name: 'Redis frozen for 3 s', strike: freezeRedis },
 ]
 
@@ -64,13 +64,13 @@ async function killApi({ fleet }: Setup): Promise<void> {
 }
 
 async function killRedis({ fleet }: Setup): Promise<void> {
-  await fleet.redis.service.kill('SIGKILL')
+  await fleet.redis.set.kill('SIGKILL')
   await sleep(1000)
-  await fleet.redis.service.restart()
+  await fleet.redis.set.restart()
 }
 
 async function freezeRedis({ fleet }: Setup): Promise<void> {
-  await fleet.redis.service.kill('SIGSTOP')
+  await fleet.redis.set.kill('SIGSTOP')
   await sleep(3000)
-  await fleet.redis.service.kill('SIGCONT')
+  await fleet.redis.set.kill('SIGCONT')
 }

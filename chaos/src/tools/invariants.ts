@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Chunk, isFinal, type Store } from '@fanfare/core'
+import { mastersOf } from '@fanfare/redis'
 import { okToken } from '@fanfare/testkit'
 import type { Setup } from './setup.ts'
 
@@ -54,7 +55,8 @@ async function* chunksOf(store: Store, taskId: string): AsyncGenerator<Chunk> {
 async function openJobs(setup: Setup): Promise<string[]> {
   const { client } = setup.fleet.redis
   const faults: string[] = []
-  for (const key of (await client.keys('*')).filter((each) => OPEN_JOBS.test(each))) {
+  const keys = (await Promise.all(mastersOf(client).map((master) => master.keys('*')))).flat()
+  for (const key of keys.filter((each) => OPEN_JOBS.test(each))) {
     const size = (await client.type(key)) === 'list' ? await client.llen(key) : await client.zcard(key)
     if (size > 0) faults.push(`${size} jobs left in ${key}`)
   }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Store } from '@fanfare/core'
 import { openStore } from '@fanfare/storage'
 import { REPO_ROOT } from '../files.ts'
+import type { RedisForm } from '../redis-sets/index.ts'
 import { FleetProcess } from './process.ts'
 import { FleetRedis } from './redis.ts'
 import { type FleetStore, startFleetStore } from './store.ts'
@@ -12,6 +13,8 @@ import { type FleetStore, startFleetStore } from './store.ts'
 export type FleetOptions = {
   store?: 'sqlite' | 'mongo'
   sync?: 'full' | 'normal'
+  /** One server unless said otherwise. */
+  redis?: RedisForm
   /** Worker and API processes at the start; 1 and 1 unless said otherwise. */
   workers?: number
   apis?: number
@@ -62,7 +65,7 @@ export class Fleet {
   static async start(options: FleetOptions = {}): Promise<Fleet> {
     const dir = mkdtempSync(join(tmpdir(), 'fanfare-fleet-'))
     mkdirSync(join(dir, 'log'))
-    const redis = await FleetRedis.start()
+    const redis = await FleetRedis.start(options.redis ?? 'single')
     const storeServer = await startFleetStore(options.store ?? 'sqlite', dir)
     const simulator = await startSimulatorProcess(dir)
     const vendorEnv = await options.vendorEnv?.(simulator.url)
@@ -120,7 +123,7 @@ export class Fleet {
   /** Processes that count as ours in `cpuSecPer100k`: all but the simulator and the load. */
   pids(): number[] {
     const own = [...this.apis, ...this.workers].map((process) => process.pid)
-    return [...own, this.redis.pid, ...this.storeServer.pids()]
+    return [...own, ...this.redis.pids(), ...this.storeServer.pids()]
   }
 
   /** API and worker processes: `rssMbPeak` is the largest of these. */

@@ -1,25 +1,25 @@
-import { type Connection, connect, disconnect } from '@fanfare/redis'
-import { type RedisService, startRedis } from '../redis.ts'
+import { type Connection, connect, disconnect, mastersOf } from '@fanfare/redis'
+import { type RedisForm, type RedisSet, startRedisSet } from '../redis-sets/index.ts'
 
-/** A redis-server with the settings of production (AOF each second, noeviction), on one port over restarts. */
+/** Redis with the settings of production (AOF each second, noeviction), on its ports over restarts. */
 export class FleetRedis {
-  readonly service: RedisService
+  readonly set: RedisSet
   #client: Connection | undefined
 
-  private constructor(service: RedisService) {
-    this.service = service
+  private constructor(set: RedisSet) {
+    this.set = set
   }
 
-  static async start(): Promise<FleetRedis> {
-    return new FleetRedis(await startRedis({ appendonly: true }))
+  static async start(form: RedisForm): Promise<FleetRedis> {
+    return new FleetRedis(await startRedisSet(form, { appendonly: true }))
   }
 
   get url(): string {
-    return this.service.url
+    return this.set.url
   }
 
-  get pid(): number {
-    return this.service.pid
+  pids(): number[] {
+    return this.set.servers.map(({ pid }) => pid)
   }
 
   /** A connection for the scenario's own questions. */
@@ -28,13 +28,14 @@ export class FleetRedis {
     return this.#client
   }
 
+  /** Of all masters. */
   async usedMb(): Promise<number> {
-    const used = /used_memory:(\d+)/.exec(await this.client.info('memory'))
-    return Number(used?.[1] ?? 0) / 2 ** 20
+    const infos = await Promise.all(mastersOf(this.client).map((master) => master.info('memory')))
+    return infos.reduce((sum, info) => sum + Number(/used_memory:(\d+)/.exec(info)?.[1] ?? 0), 0) / 2 ** 20
   }
 
   async stop(): Promise<void> {
     if (this.#client) disconnect(this.#client)
-    await this.service.stop()
+    await this.set.stop()
   }
 }
