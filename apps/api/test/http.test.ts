@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { type Store, StoreDownError } from '@fanfare/core'
+import { connect } from '@fanfare/redis'
 import { openStore } from '@fanfare/storage'
 import { startRedis, tempDir } from '@fanfare/testkit'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
@@ -209,6 +210,27 @@ describe('when something is down', () => {
       await redis.stop()
     }
   })
+})
+
+it('says that Redis is down while it would not take a job of every queue', async () => {
+  // It answers, and serves the keys of no queue.
+  const redis = await startRedis({ args: ['--cluster-enabled', 'yes'] })
+  const other = await testApi({ redis })
+  const readiness = async () => (await other.ask('GET', '/health/ready')).body
+  try {
+    expect(await readiness()).toEqual({ status: 'ok', store: 'ok', redis: 'down' })
+    const connection = connect(redis.url, 'endless')
+    await connection.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    connection.disconnect()
+    const deadline = performance.now() + 20_000
+    while ((await readiness())['redis'] === 'down' && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    expect(await readiness()).toEqual({ status: 'ok', store: 'ok', redis: 'ok' })
+  } finally {
+    await other.close()
+    await redis.stop()
+  }
 })
 
 /** The store as it is, and as it is when it does not answer. */
