@@ -1,7 +1,6 @@
 import { Batcher } from '../common/batcher.ts'
 import { ChannelCache } from '../common/channel-cache.ts'
 import { StoreDownError } from '../common/errors.ts'
-import { IdleMap } from '../common/idle-map.ts'
 import { StoreClock } from '../common/store-clock.ts'
 import { Turns } from '../common/turns.ts'
 import { type Backoff, RETRY } from '../ledger/retry.ts'
@@ -74,7 +73,6 @@ export class Deliverer {
   readonly #reads: Batcher<string, string | null | undefined>
   readonly #parker: Batcher<ChunkRef, boolean>
   readonly #tries = new Tries()
-  readonly #slowUntil = new IdleMap<number>((until) => until < performance.now())
   #stopping = false
 
   constructor(options: DeliverOptions) {
@@ -201,16 +199,6 @@ export class Deliverer {
     if (done) this.kit.chunkDone(claimed)
   }
 
-  /** Told once for a wave of refusals: each telling halves the account's rate. */
-  #slowDown(channel: Channel, afterMs: number): void {
-    const now = performance.now()
-    if ((this.#slowUntil.get(channel.id) ?? 0) > now) return
-    this.#slowUntil.set(channel.id, now + Math.min(afterMs, 1000))
-    this.#options.limiter.slowDown(channel, afterMs).catch((error: unknown) => {
-      this.#options.log.warn({ channelId: channel.id, error: String(error) }, 'the limiter was not slowed down')
-    })
-  }
-
   async #tokens(ids: readonly string[]): Promise<(string | null | undefined)[]> {
     if (ids.length > SHARED_READ) return this.#options.store.devices.tokens(ids)
     return Promise.all(ids.map((id) => this.#reads.add(id)))
@@ -249,7 +237,7 @@ export class Deliverer {
       tokens: (ids) => this.#tokens(ids),
       pusher: async (channel) => this.#options.pushers.for((await channels.get(channel.id)) ?? channel),
       taskRate: (taskId, rate, members) => taskRate.take(taskId, rate, members).catch(() => NO_RATE_AFTER_MS),
-      slowDown: (channel, afterMs) => this.#slowDown(channel, afterMs),
+      slowDown: (channel, afterMs) => void limiter.slowDown(channel, afterMs),
       chunkDone: (claimed) => this.#chunkDone(claimed),
       stopping: () => this.#stopping,
     }

@@ -28,6 +28,7 @@ export class VendorCall {
   /** Never rejects: whatever happens is an outcome. */
   async send(piece: readonly Addressee[], leave: Leave): Promise<void> {
     const leaves = [leave]
+    const { restMs } = leave
     const answer = () => {
       for (const one of leaves.splice(0)) one.answered()
     }
@@ -41,7 +42,7 @@ export class VendorCall {
         if (!('afterMs' in got)) leaves.push(got)
         return got
       }
-      const results = await pusher.push({ ...this.#batch(piece), again }, this.#work.signal)
+      const results = await pusher.push({ ...this.#batch(piece), again, restMs }, this.#work.signal)
       answer()
       await this.#kit.at?.('after-send')
       if (piece.length >= MANY) await this.#kit.turns.next('going', this.#work.claimed.task.appId)

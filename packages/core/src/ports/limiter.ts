@@ -4,6 +4,8 @@ import type { Lane } from '../nouns/task.ts'
 /** Leave to send `units` on a channel. Exactly one of `answered` and `unused` is called, once. */
 export interface Permit {
   readonly units: number
+  /** For how long the vendor has asked since to leave the account alone: 0 where the permit may be used. */
+  restMs?(): number
   /** Gives back all but `units` at once; before the permit is used. */
   keep?(units: number): void
   /** The answer came (or the time-out): the units are free again one window from now. */
@@ -22,7 +24,10 @@ export interface Limiter {
    * chunks: while one of them waits, no `bulk` asker gets a permit on that account. Never waits itself.
    */
   take(channel: Channel, ask: PermitAsk): Promise<Permit | { afterMs: number }>
-  /** The vendor asked to slow down: nothing goes to this account for `afterMs`, then the rate is halved and recovers. */
+  /**
+   * The vendor asked to slow down: nothing goes to this account for `afterMs`, then one request, and when that is answered
+   * half the rate, which recovers. Holds in this process at once; resolves when the others know. Never rejects.
+   */
   slowDown(channel: Channel, afterMs: number): Promise<void>
   /**
    * Account `to` goes on with what `from` has used and with its back-off. `moves`: nobody is to send on `from` any more;

@@ -23,6 +23,8 @@ export type Batch = {
   expiresAt: Date
   /** Called when all requests made so far for the batch are answered. Absent: whoever pushes keeps no limit. */
   again?: AskAgain
+  /** For how long the vendor wants the account left alone; looked at before each request, which goes where it is 0. */
+  restMs?(): number
 }
 
 /** Task and `id` together name the delivery, the same over all retries. */

@@ -7,7 +7,7 @@ import type { Pause } from '../nouns/pause.ts'
 import type { Task } from '../nouns/task.ts'
 import type { Limiter, Permit } from '../ports/limiter.ts'
 import type { Log } from '../ports/log.ts'
-import type { AskAgain, Pushers, PushResult } from '../ports/pusher.ts'
+import type { AskAgain, Batch, Pushers, PushResult } from '../ports/pusher.ts'
 import { BusyError, ChannelError } from '../ports/pusher.ts'
 import type { Store } from '../ports/store/store.ts'
 import type { SyncPlace, SyncPlaces } from '../ports/sync-places.ts'
@@ -71,7 +71,7 @@ async function sendInSteps(run: Run, part: OpenPart, batchSize: number): Promise
     const members = rest.slice(0, Math.min(most, membersOf(part.channel, permit.units, batchSize)))
     const permits = permitsOf(run, part, { first: permit, batchSize })
     try {
-      results.push(...(await sendOnce(run, { ...part, devices: members }, permits.again)))
+      results.push(...(await sendOnce(run, { ...part, devices: members }, permits)))
     } catch (error) {
       results.push(...(await failed(run, { ...part, devices: members }, error)))
     } finally {
@@ -96,7 +96,7 @@ function permitsOf(run: Run, part: OpenPart, { first, batchSize }: { first: Perm
     open.push(permit)
     return { members: Math.min(members, membersOf(part.channel, permit.units, batchSize)) }
   }
-  return { again, answered }
+  return { again, answered, restMs: () => first.restMs?.() ?? 0 }
 }
 
 const unitsOf = (channel: Channel, members: number, batchSize: number): number =>
@@ -128,7 +128,11 @@ async function permitFor(run: Run, part: OpenPart, members: number, batchSize: n
   return undefined
 }
 
-async function sendOnce(run: Run, part: OpenPart, again: AskAgain): Promise<NowResult[]> {
+async function sendOnce(
+  run: Run,
+  part: OpenPart,
+  { again, restMs }: Pick<Batch, 'again' | 'restMs'>,
+): Promise<NowResult[]> {
   const { task, signal, ctx } = run
   const batch = {
     id: `${task.id}-${part.seq}`,
@@ -138,7 +142,8 @@ async function sendOnce(run: Run, part: OpenPart, again: AskAgain): Promise<NowR
     lane: 'sync' as const,
     wantsReply: true,
     members: part.devices,
-    again,
+    ...(again && { again }),
+    ...(restMs && { restMs }),
   }
   // As it is now: a change of the channel, heard of while the permit was waited for, retires the one before.
   const pusher = await ctx.pushers.for(part.channel)
@@ -171,7 +176,7 @@ async function failed(run: Run, part: OpenPart, error: unknown): Promise<NowResu
   }
   if (error instanceof BusyError) {
     if (error.quotaDay) told(run.ctx, run.ctx.breaker?.quotaUsed(part.channel))
-    if (error.afterMs) await run.ctx.limiter?.slowDown(part.channel, error.afterMs).catch(() => undefined)
+    if (error.afterMs) void run.ctx.limiter?.slowDown(part.channel, error.afterMs)
     return all(part.devices, 'unknown', error.reason)
   }
   run.ctx.log?.warn({ taskId: run.task.id, channelId: part.channel.id, err: String(error) }, 'synchronous push failed')

@@ -9,6 +9,8 @@ import type { Breaker } from './breaker.ts'
 /** Leave to send to `members`. Exactly one of `answered` and `unused` is called, once. */
 export type Leave = {
   members: number
+  /** As `Batch.restMs`. */
+  restMs(): number
   /** Gives back what is more than so many members need. */
   keep(members: number): void
   answered(): void
@@ -109,6 +111,7 @@ export class Admission {
     const byBreaker = requests === 0 ? members : requests * pusher.batchSize
     return {
       members: Math.min(members, byPermit, byBreaker),
+      restMs: () => permit.restMs?.() ?? 0,
       keep: (members) => permit.keep?.(unitsOf(channel, members, pusher.batchSize)),
       answered: () => {
         this.#breaker.left(channel.id, requests)

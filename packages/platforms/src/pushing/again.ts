@@ -1,4 +1,4 @@
-import type { AskAgain } from '@fanfare/core'
+import type { AskAgain, Batch } from '@fanfare/core'
 import { isAboutChannel, type Verdict } from './verdict.ts'
 
 /** What was not sent again because no permit was to be had soon: the vendor did not see it, so it is no try. */
@@ -8,6 +8,13 @@ export const noPermit = (afterMs: number): Verdict => ({
   afterMs,
   free: true,
 })
+
+/** What is not sent because the vendor asked, in answer to another batch, to be left alone; undefined where it may go. */
+export function resting({ restMs }: Pick<Batch, 'restMs'>): Verdict | undefined {
+  const afterMs = restMs?.() ?? 0
+  if (afterMs === 0) return undefined
+  return { is: 'deferred', reason: 'not sent: the vendor asked to slow down', afterMs, free: true, halted: true }
+}
 
 export const notSentFor = (verdict: Verdict): Verdict => ({
   is: 'deferred',

@@ -1,5 +1,6 @@
 import type { Batch, BatchMember, PushResult } from '@fanfare/core'
 import type { LimitFunction } from 'p-limit'
+import { resting } from './again.ts'
 import { settle, type Verdict } from './verdict.ts'
 
 /** A push by requests with many tokens each: Xiaomi, Huawei, WeCom. */
@@ -27,7 +28,9 @@ export async function pushBatched(push: BatchedPush): Promise<PushResult[]> {
   await Promise.all(
     starts.map((start) =>
       push.limit(async () => {
-        const answers = await push.send(tokens.slice(start, start + push.size))
+        const some = tokens.slice(start, start + push.size)
+        const rest = resting(push.batch)
+        const answers = rest ? some.map(() => rest) : await push.send(some)
         for (const [index, answer] of answers.entries()) verdicts[start + index] = answer
       }),
     ),

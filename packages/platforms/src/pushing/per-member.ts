@@ -5,6 +5,7 @@ import { withToken } from '../access/with-token.ts'
 import type { Call } from '../http/http2/call.ts'
 import type { Http2Client } from '../http/http2/client.ts'
 import { fanOut } from '../http/http2/fanout.ts'
+import { resting } from './again.ts'
 import { settle, type Verdict } from './verdict.ts'
 
 /** A push by one HTTP/2 request per member: APNs and FCM. */
@@ -40,10 +41,11 @@ export async function pushEach(push: EachPush): Promise<PushResult[]> {
 
 function sendAll(push: EachPush, indices: readonly number[]): Promise<Verdict[]> {
   const urgent = push.batch.lane !== 'bulk'
+  const rest = push.batch.restMs && (() => resting(push.batch))
   const send = (accessToken: string, some: readonly number[]) => {
     const headers = push.headers(accessToken)
     const request = (index: number) => push.request(push.batch.members[index] as BatchMember, headers)
-    return fanOut(push.client, { indices: some, urgent, request, judge: push.judge }, push.signal)
+    return fanOut(push.client, { indices: some, urgent, request, judge: push.judge, resting: rest }, push.signal)
   }
   const { tokens, signal, batch } = push
   return tokens ? withToken({ tokens, indices, send, signal, again: batch.again }) : send('', indices)

@@ -21,13 +21,14 @@ local ttl = math.max(redis.call('PTTL', from), redis.call('PTTL', to), SHARED)
 if isOf(from) then
   if not isOf(to) then
     redis.call('DEL', to, toCooling, toLeases)
-    redis.call('HSET', to, 'epoch', epoch, 'used', 0, 'tat', 0, 'stop', 0, 'factor', 1, 'since', now, 'halved', 0, 'waiting', 0)
+    redis.call('HSET', to, 'epoch', epoch, 'used', 0, 'tat', 0, 'stop', 0, 'factor', 1, 'since', now, 'halved', 0, 'waiting', 0, 'try', '')
   end
-  local source = redis.call('HMGET', from, 'used', 'stop', 'factor', 'since', 'halved')
+  local source = redis.call('HMGET', from, 'used', 'stop', 'factor', 'since', 'halved', 'try')
   local target = redis.call('HMGET', to, 'stop', 'factor', 'halved')
   redis.call('HINCRBY', to, 'used', tonumber(source[1] or 0))
   if tonumber(source[2] or 0) > tonumber(target[1] or 0) then redis.call('HSET', to, 'stop', source[2]) end
   if tonumber(source[3] or 1) < tonumber(target[2] or 1) then redis.call('HSET', to, 'factor', source[3], 'since', source[4]) end
+  if (source[6] or '') ~= '' then redis.call('HSET', to, 'try', 'due') end
   if tonumber(source[5] or 0) > tonumber(target[3] or 0) then redis.call('HSET', to, 'halved', source[5]) end
   for _, bucket in ipairs(redis.call('ZRANGE', fromCooling, 0, -1)) do
     redis.call('HINCRBY', to, 'c' .. bucket, tonumber(redis.call('HGET', from, 'c' .. bucket) or 0))

@@ -26,7 +26,6 @@ type ScriptPipeline = Record<string, (...args: (string | number)[]) => unknown> 
  */
 export class LimiterConnection {
   readonly #redis: Connection
-  readonly #own: boolean
   readonly #answerMs: number
   readonly #prefix: string
   readonly #identify: ConnectionOptions['identityOf']
@@ -34,12 +33,11 @@ export class LimiterConnection {
   readonly #watched = new WeakSet<Server>()
   readonly #whenReady = new WeakMap<Connection, Promise<void>>()
 
-  constructor(redis: string | Connection, options: ConnectionOptions) {
-    this.#own = typeof redis === 'string'
+  constructor(redisUrl: string, options: ConnectionOptions) {
     this.#answerMs = options.answerMs
     this.#prefix = options.prefix
     this.#identify = options.identityOf
-    this.#redis = typeof redis === 'string' ? connect(redis, 'none', 'fanfare-limiter') : redis
+    this.#redis = connect(redisUrl, 'none', 'fanfare-limiter')
   }
 
   /** Runs the calls in one round trip; one answer per call. The server's identity is filled in for the placeholder. */
@@ -60,7 +58,7 @@ export class LimiterConnection {
   }
 
   close(): void {
-    if (this.#own) disconnect(this.#redis)
+    disconnect(this.#redis)
   }
 
   async #exec(calls: readonly ScriptCall[]): Promise<[Error | null, unknown][]> {

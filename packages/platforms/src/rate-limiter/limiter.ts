@@ -1,20 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import {
-  accountKey,
-  Batcher,
-  type Channel,
-  IdleMap,
-  type Limiter,
-  type Log,
-  type Permit,
-  type PermitAsk,
-} from '@fanfare/core'
-import { type Connection, identityOf } from '@fanfare/redis'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { accountKey, Batcher, type Channel, type Limiter, type Log, type Permit, type PermitAsk } from '@fanfare/core'
+import { identityOf } from '@fanfare/redis'
 import { type Account, AccountsOfChannels, type KeyOf } from './account.ts'
 import { callOf, carryOf, type Work } from './call.ts'
 import { LimiterConnection, type ScriptAnswer } from './connection.ts'
 import { type Hold, LossWatch } from './loss.ts'
 import { Reports } from './reports.ts'
+import { Spread } from './spread.ts'
+import { Stops } from './stops.ts'
 
 export type LimiterOptions = {
   log?: Log
@@ -37,6 +31,8 @@ type Group = { of: Account; orders: Order[] }
 /** How long an asker stays away when Redis does not answer: a limit is never exceeded for want of Redis. */
 const DENIED_MS = 500
 const REPORT_EVERY_MS = 20
+/** While one request finds out whether the vendor takes more, the others look again after this. */
+const TRY_AGAIN_MS = 100
 /** An account nobody sends on: a call for it tells the epoch of this Redis, or begins it. */
 const NOBODY: Account = {
   key: 'nobody',
@@ -51,8 +47,8 @@ const NOBODY: Account = {
  * tick share a round trip, answers are reported in batches with their age. A channel without a limit costs no call at
  * all.
  */
-export function openLimiter(redis: string | Connection, options: LimiterOptions = {}): Limiter {
-  return new RedisLimiter(redis, options)
+export function openLimiter(redisUrl: string, options: LimiterOptions = {}): Limiter {
+  return new RedisLimiter(redisUrl, options)
 }
 
 class RedisLimiter implements Limiter {
@@ -64,22 +60,23 @@ class RedisLimiter implements Limiter {
   readonly #asks: Batcher<Order, Answer>
   readonly #reports = new Reports()
   readonly #loss: LossWatch
-  /** Until when a vendor without a limit asked this process to stay away, by account. */
-  readonly #stopped = new IdleMap<number>((until) => until <= performance.now())
+  readonly #stops = new Stops()
+  readonly #spread: Spread
   #calls = 0
   #reportTimer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(redis: string | Connection, options: LimiterOptions) {
+  constructor(redisUrl: string, options: LimiterOptions) {
     this.#log = options.log
     this.#accounts = new AccountsOfChannels(options.accountOf ?? accountKey)
     const prefix = options.prefix ?? '{fanfare:limiter}'
     this.#settings = { prefix, leaseMs: options.leaseMs ?? 30_000 }
-    this.#connection = new LimiterConnection(redis, {
+    this.#connection = new LimiterConnection(redisUrl, {
       answerMs: options.answerMs ?? DENIED_MS,
       prefix,
       identityOf: options.identityOf ?? identityOf,
     })
+    this.#spread = new Spread(redisUrl, { topic: `${prefix}:stops`, hear: (key, ms) => void this.#stops.add(key, ms) })
     this.#asks = new Batcher((orders) => this.#serve(orders), { maxItems: 200, inFlight: 2 })
     const look = () => this.#run([this.#workFor(NOBODY, [])])
     this.#loss = new LossWatch({ leaseMs: this.#settings.leaseMs, look, hold: (holds) => this.#hold(holds) })
@@ -94,17 +91,37 @@ class RedisLimiter implements Limiter {
     return this.#asks.add({ of, ask })
   }
 
+  /**
+   * Holds in this process from now on, whatever Redis does: what is granted nonetheless goes back, what was granted before
+   * says so when it is used.
+   */
   async slowDown(channel: Channel, afterMs: number): Promise<void> {
     const of = this.#accounts.of(channel)
-    if (of.limits.rate <= 0) this.#stopped.set(of.key, performance.now() + afterMs)
-    else await this.#run([{ ...this.#workFor(of, []), slowMs: Math.ceil(afterMs) }])
+    if (this.#stops.add(of.key, afterMs)) await this.#tellStop(of)
+  }
+
+  async #tellStop(of: Account): Promise<void> {
+    for (let leftMs = this.#stops.leftMs(of.key); leftMs > 0 && !this.#closed; leftMs = this.#stops.leftMs(of.key)) {
+      try {
+        await Promise.all([this.#spread.tell(of.key, leftMs), this.#tellScript(of, leftMs)])
+        return
+      } catch (error) {
+        this.#log?.warn({ account: of.key, err: String(error) }, 'Redis does not know yet that a vendor wants a rest')
+        await sleep(DENIED_MS, undefined, { ref: false })
+      }
+    }
+  }
+
+  async #tellScript(of: Account, slowMs: number): Promise<void> {
+    if (of.limits.rate <= 0) return
+    const [result] = await this.#run([{ ...this.#workFor(of, []), slowMs }])
+    if (result instanceof Error) throw result
   }
 
   async carry(from: string, to: string, moves: boolean): Promise<void> {
     const [answer] = await this.#connection.run([carryOf({ from, to, moves }, this.#settings)])
     if (answer instanceof Error) throw answer
-    const until = this.#stopped.get(from)
-    if (until !== undefined) this.#stopped.set(to, Math.max(until, this.#stopped.get(to) ?? 0))
+    this.#stops.carry(from, to)
   }
 
   async close(): Promise<void> {
@@ -112,15 +129,22 @@ class RedisLimiter implements Limiter {
     this.#loss.close()
     clearTimeout(this.#reportTimer)
     await this.#report()
+    this.#spread.close()
     this.#connection.close()
   }
 
-  /** No limit, no call: a vendor's wish to slow down then holds for this process. */
+  /** No limit, no call. After a stop one unit finds out whether the vendor takes more, as in the script. */
   #freely(of: Account, units: number): Answer {
-    const leftMs = (this.#stopped.get(of.key) ?? 0) - performance.now()
+    const restMs = () => this.#stops.leftMs(of.key)
+    const stop = this.#stops.of(of.key)
+    if (!stop) return { units, restMs, answered: () => undefined, unused: () => undefined }
+    const leftMs = Math.max(restMs(), stop.triesUntil > performance.now() ? TRY_AGAIN_MS : 0)
     if (leftMs > 0) return { afterMs: Math.ceil(leftMs * (1 + Math.random() / 5)) }
-    this.#stopped.delete(of.key)
-    return { units, answered: () => undefined, unused: () => undefined }
+    stop.triesUntil = performance.now() + this.#settings.leaseMs
+    const unused = () => {
+      stop.triesUntil = 0
+    }
+    return { units: 1, restMs, answered: () => this.#stops.end(of.key, stop), unused }
   }
 
   async #serve(orders: readonly Order[]): Promise<Answer[]> {
@@ -145,7 +169,12 @@ class RedisLimiter implements Limiter {
   #answerOf(of: Account, lease: string, result: ScriptAnswer | Error, place: number): Answer {
     if (result instanceof Error) return denied()
     const value = Number(result[place + 1] ?? -DENIED_MS)
-    return value > 0 ? this.#permit(of, lease, value) : { afterMs: -value }
+    if (value <= 0) return { afterMs: -value }
+    const permit = this.#permit(of, lease, value)
+    const restMs = this.#stops.leftMs(of.key)
+    if (restMs === 0) return permit
+    permit.unused()
+    return { afterMs: restMs }
   }
 
   #permit(of: Account, lease: string, units: number): Permit {
@@ -164,6 +193,7 @@ class RedisLimiter implements Limiter {
     }
     return {
       units,
+      restMs: () => this.#stops.leftMs(of.key),
       keep: (kept) => giveBack(left - Math.max(0, kept)),
       answered,
       unused: (back = left) => {

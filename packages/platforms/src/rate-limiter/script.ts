@@ -22,6 +22,7 @@ local slowMs, holdMs = tonumber(ARGV[8]), tonumber(ARGV[9])
 local answeredCount, unusedCount, askCount = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
 local HOLD_AFTER_LOSS, GRACE, SHARED, MIN_FACTOR, RECOVERY_PER_MS, MOVED_AGAIN, MINUTE =
   1000, 200, 600000, 0.05, 0.0001, 1000, 60000
+local TRY_AGAIN = 100
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
 local function exact(number) return string.format('%.3f', number) end
@@ -35,10 +36,12 @@ if not epoch or string.sub(epoch, 1, #serverId + 1) ~= serverId .. '|' then
 end
 local born, isAfter = tonumber(string.match(epoch, '|(%d+)$')), string.find(epoch, '|after|', 1, true)
 local fields = redis.call('HMGET', state, 'epoch', 'used', 'tat', 'stop', 'factor', 'since', 'halved', 'waiting', 'rate', 'window',
-  'moved')
+  'moved', 'try')
 local used, tat, stop = tonumber(fields[2] or 0), tonumber(fields[3] or 0), tonumber(fields[4] or 0)
 local factor, since, halved = tonumber(fields[5] or 1), tonumber(fields[6] or 0), tonumber(fields[7] or 0)
 local waiting, moved = tonumber(fields[8] or 0), tonumber(fields[11] or 0)
+-- After a request to slow down: 'due' until somebody gets a permit to try with, then the lease it got, until its answer.
+local try = fields[12] or ''
 if fields[1] ~= epoch then
   redis.call('DEL', state, cooling, leases, singles, slots, begun, peers)
   used, tat, waiting = 0, 0, 0
@@ -47,9 +50,11 @@ if fields[1] ~= epoch then
     -- Who was not known before is new, or its permits are missing; its window may be a day, so it counts as a minute.
     local longest = fields[1] and math.max(askedWindow, tonumber(fields[10] or 0)) or math.min(askedWindow, MINUTE)
     stop = math.max(stop, born + longest + leaseMs)
+    if try ~= '' then try = 'due' end
     if moved > now then redis.call('HSET', state, 'moved', string.format('%.0f', moved)) end
   else
     stop, factor, since, halved, moved = born + math.min(HOLD_AFTER_LOSS, askedWindow), 1, 0, 0, 0
+    try = ''
   end
 end
 
@@ -95,6 +100,7 @@ local ended = redis.call('ZRANGEBYSCORE', leases, '-inf', exact(now), 'WITHSCORE
 for i = 1, #ended, 2 do
   local units = tonumber(redis.call('HGET', state, 'l' .. ended[i]) or 0)
   redis.call('HDEL', state, 'l' .. ended[i])
+  if ended[i] == try then try = issueTimed and '' or 'due' end
   if string.sub(ended[i], 1, 1) == 'i' then used = used - units else cool(units, ended[i + 1] + window) end
 end
 if #ended > 0 then redis.call('ZREMRANGEBYSCORE', leases, '-inf', exact(now)) end
@@ -107,11 +113,13 @@ for i = 1, answeredCount do
     if not fromLease(id, units) then used = used + units end
     cool(units, now - age + window)
   end
+  if id == try then try = '' end
   position = position + 3
 end
 for i = 1, unusedCount do
   local units = tonumber(ARGV[position + 1])
   if fromLease(ARGV[position], units) then used = used - units end
+  if ARGV[position] == try then try = 'due' end
   position = position + 2
 end
 
@@ -138,7 +146,7 @@ factor = math.min(1, factor + RECOVERY_PER_MS * math.max(0, now - math.max(since
 since = now
 if slowMs >= 0 then
   if now >= stop and now - halved >= 1000 then factor, halved = math.max(MIN_FACTOR, factor / 2), now end
-  stop = math.max(stop, now + slowMs)
+  stop, try = math.max(stop, now + slowMs), 'due'
   redis.call('DEL', slots, begun)
 end
 if holdMs > 0 then stop = math.max(stop, born + holdMs) end
@@ -165,10 +173,22 @@ local function freeAt(missing)
   end
   return now + window + math.floor(missing / limit) * window
 end
+local function grant(units)
+  used = used + units
+  tat = math.max(tat, now - tolerance) + units * paceMs
+  return units
+end
+-- While one tries, the others come a little later, each behind the one before.
+local function isTried() return now >= stop and try ~= '' and try ~= 'due' end
+local function grantTry()
+  if now < stop or try ~= 'due' or used >= limit then return 0 end
+  try = leaseId
+  return grant(1)
+end
 -- A slot of its own for each: before the first promised one where permits come free earlier, else behind the last.
 -- Chunks that have begun have a line of their own, which is short: they do not wait behind those that have not.
 local function bulkSlot(units, slots)
-  local at = math.max(now, stop, tat, freeAt(used + units - limit))
+  local at = math.max(now + (isTried() and TRY_AGAIN or 0), stop, tat, freeAt(used + units - limit))
   local last = redis.call('ZREVRANGE', singles, 0, 0, 'WITHSCORES')
   if last[2] then at = math.max(at, now + 5, last[2] - GRACE + 1) end
   local head = redis.call('ZRANGE', slots, 0, 0, 'WITHSCORES')
@@ -178,11 +198,6 @@ local function bulkSlot(units, slots)
   end
   return at
 end
-local function grant(units)
-  used = used + units
-  tat = math.max(tat, now - tolerance) + units * paceMs
-  return units
-end
 local function serveSingle(units, least, id)
   local due = redis.call('ZRANGE', singles, 0, 0, 'WITHSCORES')
   local returning = due[2] and due[2] - GRACE <= now + 1
@@ -191,8 +206,14 @@ local function serveSingle(units, least, id)
     waiting = waiting - tonumber(string.match(due[1], ':(%d+)$'))
   end
   local room = limit - used - (returning and 0 or waiting)
-  if now >= stop and room >= least then return grant(math.min(units, room)) end
+  local tried = grantTry()
+  if tried > 0 then return tried end
+  if now >= stop and try == '' and room >= least then return grant(math.min(units, room)) end
   local at = math.max(stop, freeAt(used + waiting + least - limit))
+  if isTried() then
+    local last = redis.call('ZREVRANGE', singles, 0, 0, 'WITHSCORES')
+    at = math.max(at, now + TRY_AGAIN, (last[2] or 0) - GRACE + least * unitMs)
+  end
   waiting = waiting + least
   redis.call('ZADD', singles, exact(at + GRACE), id .. ':' .. least)
   return now - at
@@ -207,7 +228,11 @@ local function serveBulk(units, least, id, line)
   local late = math.min(tolerance, math.max(0, now - tat))
   local room = math.min(units, limit - used, math.max(least, block + math.floor(late / unitMs)))
   local others = waiting > 0 or (line == slots and begunSoon())
-  if now >= stop and not others and tat <= now and room >= enough then return grant(room) end
+  if not others then
+    local tried = grantTry()
+    if tried > 0 then return tried end
+  end
+  if now >= stop and try == '' and not others and tat <= now and room >= enough then return grant(room) end
   local at = bulkSlot(enough, line)
   redis.call('ZADD', line, exact(at), id)
   return now - at
@@ -230,7 +255,7 @@ if leased > 0 then
   redis.call('HSET', state, 'l' .. leaseId, leased)
   redis.call('ZADD', leases, exact(now + (issueTimed and window or leaseMs)), leaseId)
 end
-redis.call('HSET', state, 'epoch', epoch, 'used', used, 'tat', exact(tat), 'stop', exact(stop), 'factor', exact(factor),
+redis.call('HSET', state, 'epoch', epoch, 'used', used, 'tat', exact(tat), 'stop', exact(stop), 'factor', exact(factor), 'try', try,
   'since', exact(since), 'halved', exact(halved), 'waiting', waiting, 'rate', rate, 'window', window)
 for i = 2, #KEYS do redis.call('PEXPIRE', KEYS[i], math.floor(leaseMs + 2 * window + SHARED)) end
 return answer

@@ -13,6 +13,8 @@ export type Fan = {
   request(index: number): { headers: OutgoingHttpHeaders; body: Buffer | string }
   /** Called for calls that have an answer. */
   judge(call: Call): Verdict
+  /** Looked at before each call: the verdict of all that have not gone out, where nothing may. */
+  resting?: (() => Verdict | undefined) | undefined
 }
 
 /**
@@ -61,6 +63,11 @@ class BatchSource implements Source {
 
   next(): Call | undefined {
     if (this.stopped || this.#at >= this.#fan.indices.length) return undefined
+    const rest = this.#fan.resting?.()
+    if (rest) {
+      this.#stop(rest)
+      return undefined
+    }
     const position = this.#at++
     return new Call(this, position, this.#fan.request(this.#fan.indices[position] as number))
   }
@@ -73,9 +80,11 @@ class BatchSource implements Source {
 
   /** Sends nothing more; what has not gone out is deferred. */
   halt(reason: string): void {
-    if (this.stopped) return
+    if (!this.stopped) this.#stop({ is: 'deferred', reason, free: true, halted: true })
+  }
+
+  #stop(unsent: Verdict): void {
     this.stopped = true
-    const unsent: Verdict = { is: 'deferred', reason, free: true, halted: true }
     for (; this.#at < this.#fan.indices.length; ) this.#put(this.#at++, unsent)
   }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Batch, BatchMember, Pusher, PushResult } from '@fanfare/core'
 import pLimit, { type LimitFunction } from 'p-limit'
+import { resting } from '../../pushing/again.ts'
 import type { OpenPusher } from '../../pushing/opener.ts'
 import { isAboutChannel, settle, type Verdict } from '../../pushing/verdict.ts'
 import { isAddress, type Mailbox } from './address.ts'
@@ -32,11 +33,9 @@ class EmailPusher implements Pusher {
 
   async push(batch: Batch, signal: AbortSignal): Promise<PushResult[]> {
     const letter = letterOf(batch.message, this.#from)
-    const { taskId, wantsReply } = batch
-    const since = performance.now()
     // Each mail under way listens, and there are as many as connections.
     setMaxListeners(0, signal)
-    const run: Run = { letter, taskId, signal, wantsReply, since, halted: undefined }
+    const run: Run = { batch, letter, signal, since: performance.now(), halted: undefined }
     const verdicts = await Promise.all(batch.members.map((member) => this.#limit(() => this.#send(member, run))))
     return settle(batch.members, verdicts)
   }
@@ -47,7 +46,7 @@ class EmailPusher implements Pusher {
 
   async #send(member: BatchMember, run: Run): Promise<Verdict> {
     if (!isAddress(member.token)) return MALFORMED
-    const refusal = run.halted ?? this.#stall.refusal(run.since)
+    const refusal = resting(run.batch) ?? run.halted ?? this.#stall.refusal(run.since)
     if (refusal) return refusal
     const startedAt = performance.now()
     const verdict = this.#stall.judged(await this.#mail(member, run), startedAt)
@@ -57,7 +56,8 @@ class EmailPusher implements Pusher {
     return verdict
   }
 
-  async #mail(member: BatchMember, { letter, taskId, signal, wantsReply }: Run): Promise<Verdict> {
+  async #mail(member: BatchMember, { batch, letter, signal }: Run): Promise<Verdict> {
+    const { taskId, wantsReply } = batch
     const sending = this.#mailer.send(
       mailFor({ id: `${taskId}-${member.id}`, address: member.token }, letter, this.#from),
       signal,
@@ -74,10 +74,9 @@ class EmailPusher implements Pusher {
 }
 
 type Run = {
+  batch: Batch
   letter: Letter
-  taskId: string
   signal: AbortSignal
-  wantsReply: boolean
   since: number
   halted: Verdict | undefined
 }
