@@ -7,7 +7,7 @@
  * The vendor is the simulator, started in this process. With a real service account leave `vendorUrl` and `ca` out.
  */
 import { randomBytes } from 'node:crypto'
-import { DEFAULT_LIMITS, Ids, pushNow } from '@fanfare/core'
+import { DEFAULT_LIMITS, Ids, pushNow, Vendors } from '@fanfare/core'
 import { openPushers } from '@fanfare/platforms'
 import { startSimulator } from '@fanfare/simulator'
 import { openStore } from '@fanfare/storage'
@@ -21,6 +21,8 @@ const pushers = openPushers({
   vendorUrl: simulator.url,
   ca: simulator.caPem,
 })
+const channelOf = async (id: string) => (await store.channels.byIds([id]))[0]
+const vendors = new Vendors({ store, pushers, holder: 'example', now: Date.now, channelOf })
 const ids = new Ids((count) => store.takeIds(count))
 
 try {
@@ -38,7 +40,7 @@ try {
   console.log('registered a token of alice')
 
   const message = { title: 'Hello', content: 'Sent by the library parts alone' }
-  const answer = await pushNow({ store, pushers, ids }, { appId, userId: 'alice', message, route: ['vendor'] })
+  const answer = await pushNow({ store, vendors, ids }, { appId, userId: 'alice', message, route: ['vendor'] })
   console.log('pushed:', JSON.stringify(answer))
   console.log('the ledger says:', JSON.stringify('taskId' in answer ? await store.tasks.counts(answer.taskId) : answer))
 } finally {

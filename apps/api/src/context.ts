@@ -4,10 +4,8 @@ import {
   type App,
   acceptError,
   Batcher,
-  Breaker,
   type Channel,
   type CreateResult,
-  DeadTokenGate,
   type DeviceStore,
   Ids,
   type NewTask,
@@ -15,6 +13,7 @@ import {
   StoreClock,
   StoreDownError,
   type SyncPlaces,
+  Vendors,
 } from '@fanfare/core'
 import { identify } from '@fanfare/platforms'
 import { MemoryGuard } from '@fanfare/queue'
@@ -77,8 +76,7 @@ export type ApiContext = Parts & {
   lines: Lines
   backlogs: Backlogs
   /** As the workers have them, for synchronous pushes. */
-  gate: DeadTokenGate
-  breaker: Breaker
+  vendors: Vendors
   /** What goes on after an answer was given (enqueuing); ended before the parts are closed. */
   background: Background
   /** False from the moment the process begins to stop. */
@@ -101,7 +99,7 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
   const channels = new Cached({ ...cache, load: async (id: string) => (await store.channels.byIds([id]))[0] })
   return {
     ...parts,
-    ...judges(parts, channels),
+    vendors: vendorsOf(parts, clock, channels),
     config,
     accounts: new Accounts({ store, limiter: parts.limiter, identify }),
     ids: new Ids((count) => store.takeIds(count)),
@@ -124,14 +122,19 @@ export function createContext(config: ApiConfig, parts: Parts): ApiContext {
   }
 }
 
-function judges({ store, log, hints, pushers }: Parts, channels: Cached<Channel>) {
+function vendorsOf(
+  { store, log, hints, pushers, limiter }: Parts,
+  clock: StoreClock,
+  channels: Cached<Channel>,
+): Vendors {
   const onChange = (channelId: string) => {
     channels.drop(channelId)
     pushers.drop(channelId)
     hints.publish(channelId).catch(() => undefined)
   }
-  const breaker = new Breaker({ store, log, holder: `api-${randomUUID()}`, now: Date.now, onChange })
-  return { breaker, gate: new DeadTokenGate({ store, log }) }
+  const channelOf = (id: string) => channels.get(id)
+  const given = { store, pushers, limiter, log, holder: `api-${randomUUID()}` }
+  return new Vendors({ ...given, now: () => clock.now(), channelOf, onChange })
 }
 
 /** SQLite works in this thread, one write at a time; over a network several batches may be under way. */

@@ -74,7 +74,7 @@ export class ApiService {
     this.ctx.sockets.stop()
     this.ctx.memory.stop()
     await this.ctx.background.end()
-    this.ctx.gate.close()
+    this.ctx.vendors.close()
     await this.#closeBoard()
     await this.#opened.close()
   }

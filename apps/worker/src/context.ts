@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Deliverer, Window } from '@fanfare/core'
+import { ChannelCache, Deliverer, StoreClock, Turns, Window } from '@fanfare/core'
 import { MemoryGuard } from '@fanfare/queue'
 import type { WorkerConfig } from './config.ts'
 import type { Parts } from './open.ts'
@@ -18,6 +18,10 @@ export type WorkerContext = Parts & {
   config: WorkerConfig
   /** Names this process among others. */
   holder: string
+  clock: StoreClock
+  channels: ChannelCache
+  /** Of the event loop, shared by planning and delivering. */
+  turns: Turns
   deliverer: Deliverer
   window: Window
   /** How full Redis is. */
@@ -29,8 +33,11 @@ export function createContext(config: WorkerConfig, parts: Parts): WorkerContext
   const holder = `worker-${process.pid}-${randomUUID()}`
   const { store, pushers, limiter, taskRate, log, at, jobs, writeLedger } = parts
   const retry = { firstMs: config.retryFirstMs, maxMs: config.retryMaxMs }
+  const clock = new StoreClock(store)
+  const turns = new Turns()
+  const channels = new ChannelCache(store, (id) => deliverer.channelChanged(id))
   const deliverer = new Deliverer({
-    ...{ store, pushers, limiter, taskRate, log, holder, retry },
+    ...{ store, pushers, limiter, taskRate, log, holder, retry, clock, channels, turns },
     leaseMs: config.leaseMs,
     probeEveryMs: config.probeMs,
     onBulkDone: ({ channelId }) => {
@@ -40,9 +47,8 @@ export function createContext(config: WorkerConfig, parts: Parts): WorkerContext
     ...(at && { at }),
   })
   const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
-  const channels = deliverer.kit.channels
   const window = new Window({ store, channels, enqueue, log, ...(parts.placesOf && { placesOf: parts.placesOf }) })
   const memory = new MemoryGuard({ use: () => jobs.memoryUse(config.redisMaxMemoryBytes), log })
   const counters: Counters = { jobsDone: 0, jobsAgain: 0, rescued: {} }
-  return { ...parts, config, holder, deliverer, window, memory, counters }
+  return { ...parts, config, holder, clock, channels, turns, deliverer, window, memory, counters }
 }

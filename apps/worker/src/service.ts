@@ -45,10 +45,10 @@ export class WorkerService {
 
   /** Resolves when a job of every queue would be taken. Rejects where Redis would throw jobs away; waits for Redis. */
   async start(): Promise<void> {
-    const { deliverer, hints, log, memory } = this.#ctx
+    const { clock, deliverer, hints, log, memory } = this.#ctx
     await this.#redisReady()
     memory.start()
-    await deliverer.kit.clock.read()
+    await clock.read()
     await hints.subscribe((channelId) => deliverer.channelChanged(channelId))
     const onStuck = (platform: string) => {
       log.error({ alert: 'stuck', platform }, 'jobs wait and none is taken')

@@ -1,4 +1,5 @@
 export { Batcher } from './common/batcher.ts'
+export { ChannelCache } from './common/channel-cache.ts'
 export {
   acceptError,
   type ErrorCode,
@@ -11,6 +12,7 @@ export {
 export { IdleMap } from './common/idle-map.ts'
 export { Ids, isId } from './common/ids.ts'
 export { StoreClock } from './common/store-clock.ts'
+export { Turns } from './common/turns.ts'
 export { Deliverer } from './deliver/deliverer.ts'
 export { countOutcomes, isFinal, packOutcomes, unpackOutcomes } from './ledger/outcomes.ts'
 export { backoffMs, RETRY } from './ledger/retry.ts'
@@ -79,5 +81,4 @@ export { MOVES, type TaskEvent } from './tasks/states.ts'
 export { type Target, targetsOf } from './tasks/targets.ts'
 export { accountKey, claimedId, countingId } from './vendor/account-key.ts'
 export { Accounts, type AccountView, type Identity } from './vendor/accounts.ts'
-export { Breaker } from './vendor/breaker.ts'
-export { DeadTokenGate } from './vendor/dead-token-gate.ts'
+export { Vendors } from './vendor/vendors.ts'

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limiter } from '@fanfare/core'
 import { type RedisSet, redisOfProject } from '@fanfare/testkit'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { openLimiter } from '../src/index.ts'
 import { type Asker, asking, channelWith, randomFrom, runLoad, unitsOf, windowsOver } from './limiter-load.ts'
+
+// A cluster needs a while to start on a busy machine.
+jest.setTimeout(60_000)
 
 let service: RedisSet
 let limiters: Limiter[]

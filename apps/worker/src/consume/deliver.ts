@@ -4,7 +4,7 @@ import type { WorkerContext } from '../context.ts'
 /** One consumer per platform: a slow vendor holds up only its own queue. */
 export function consumeDeliveries(ctx: WorkerContext, onStuck: (platform: string) => void): Consumer[] {
   const { redisUrl, concurrency, maxBulk, lockMs, stalledMs } = ctx.config
-  const { channels } = ctx.deliverer.kit
+  const { channels } = ctx
   const appOf = (channelId: string) => {
     const channel = channels.get(channelId)
     return channel instanceof Promise ? channel.then((read) => read?.appId) : channel?.appId

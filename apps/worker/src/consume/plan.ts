@@ -12,9 +12,9 @@ const SLICE_MS = 1000
 
 /** Plans tasks; a task has a name of its own at its leases, as two jobs of one process may plan it. */
 export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
-  const { store, log, holder, jobs, config, at, deliverer, memory } = ctx
+  const { store, log, holder, jobs, config, at, memory } = ctx
   const onPage = toppingUp(ctx)
-  const turns = new PageTurns()
+  const pageTurns = new PageTurns()
   let count = 0
   const concurrency = ctx.plansAtOnce ?? SIDE_BY_SIDE
   const options = { redisUrl: config.redisUrl, log, concurrency, ...(ctx.share && { share: ctx.share }) }
@@ -31,11 +31,11 @@ export function consumePlanJobs(ctx: WorkerContext): PlanConsumer {
     const isOver = () => pages > 0 && performance.now() - began > SLICE_MS
     const pageTurn = (appId: string) => {
       pages++
-      return turns.take(appId)
+      return pageTurns.take(appId)
     }
     const enqueue: typeof jobs.enqueue = (items) => jobs.enqueue(items)
     const enqueuePlan: typeof jobs.enqueuePlan = (id, of) => jobs.enqueuePlan(id, of)
-    const turn = (appId: string) => deliverer.kit.turns.next('new', appId)
+    const turn = (appId: string) => ctx.turns.next('new', appId)
     const own = { holder: `${holder}:${++count}`, signal, turn, pageTurn, isOver, pageSize: config.planPageSize }
     return plan({ store, log, enqueue, enqueuePlan, onPage, ...own, ...(at && { at }) }, taskId)
   })

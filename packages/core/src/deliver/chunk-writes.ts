@@ -1,11 +1,23 @@
+import type { StoreClock } from '../common/store-clock.ts'
 import { type Deferred, type Judged, type OutcomeWrite, remainderOf } from '../ledger/judge.ts'
-import { backoffMs } from '../ledger/retry.ts'
+import { type Backoff, backoffMs } from '../ledger/retry.ts'
 import type { Outcome } from '../nouns/chunk.ts'
+import type { Later } from '../ports/later.ts'
+import type { Log } from '../ports/log.ts'
 import type { ChunkWrite, Claimed } from '../ports/store/chunks.ts'
-import type { Again, DeliverKit } from './kit.ts'
+import type { Recorder } from './recorder.ts'
 
 /** Why a chunk was left before its last member. `afterMs`: it goes on then. */
-export type Stop = 'zombie' | 'cancelled' | 'paused' | 'expired' | { afterMs: number }
+export type Stop = 'zombie' | 'cancelled' | 'paused' | 'expired' | Later
+
+export type LedgerParts = {
+  recorder: Recorder
+  clock: StoreClock
+  log: Log
+  leaseMs: number
+  retry: Backoff
+  chunkDone(claimed: Claimed): void
+}
 
 type Fields = Omit<ChunkWrite, 'taskId' | 'seq' | 'fence' | 'outcomes'>
 
@@ -19,7 +31,7 @@ const CLOCK_MS = 50
 export class ChunkLedger {
   /** Set once another worker holds the chunk: nothing may be sent or written any more. */
   lost = false
-  readonly #kit: DeliverKit
+  readonly #parts: LedgerParts
   readonly #claimed: Claimed
   /** Members deferred by an earlier claim that this one leaves alone. */
   readonly #waiting: readonly number[]
@@ -28,8 +40,8 @@ export class ChunkLedger {
   #timer: NodeJS.Timeout | undefined
   #full: NodeJS.Immediate | undefined
 
-  constructor(kit: DeliverKit, claimed: Claimed, waiting: readonly number[]) {
-    this.#kit = kit
+  constructor(parts: LedgerParts, claimed: Claimed, waiting: readonly number[]) {
+    this.#parts = parts
     this.#claimed = claimed
     this.#waiting = waiting
   }
@@ -50,11 +62,11 @@ export class ChunkLedger {
    */
   mark(started: number, retried: readonly number[]): Promise<boolean> {
     const marks = retried.map((index): OutcomeWrite => [index, 'started'])
-    return this.#send({ started, leaseMs: this.#kit.leaseMs }, marks)
+    return this.#send({ started, leaseMs: this.#parts.leaseMs }, marks)
   }
 
   /** The last write of this claim. Answers when the job is to run again. */
-  async end(stop: Stop | undefined, unsent: readonly number[]): Promise<Again | undefined> {
+  async end(stop: Stop | undefined, unsent: readonly number[]): Promise<Later | undefined> {
     this.close()
     if (this.lost || stop === 'zombie') return undefined
     if (stop === 'cancelled' || stop === 'expired') return this.#finish(this.#everyOpen(unsent, stop))
@@ -76,20 +88,20 @@ export class ChunkLedger {
   }
 
   async #finish(outcomes: readonly OutcomeWrite[]): Promise<undefined> {
-    if (await this.#write({ state: 'done' }, outcomes)) this.#kit.chunkDone(this.#claimed)
+    if (await this.#write({ state: 'done' }, outcomes)) this.#parts.chunkDone(this.#claimed)
   }
 
   /** Hands the chunk back with its unsent members; with no `afterMs` the sweeper brings it back (a paused task). */
-  #putOff(afterMs: number | undefined): Promise<Again | undefined> {
+  #putOff(afterMs: number | undefined): Promise<Later | undefined> {
     const again = this.#deferred.map(({ index, reason }): OutcomeWrite => [index, 'deferred', reason])
     return this.#queue(again, afterMs, false)
   }
 
   /** Only deferred members are left: they wait for their backoff, unless their tries are used up. */
-  #remain(leastMs: number): Promise<Again | undefined> {
+  #remain(leastMs: number): Promise<Later | undefined> {
     const { tries } = this.#claimed.chunk
-    const rest = remainderOf(this.#deferred, tries, this.#kit.retry)
-    const waitMs = this.#waiting.length > 0 ? backoffMs(tries, this.#kit.retry) : 0
+    const rest = remainderOf(this.#deferred, tries, this.#parts.retry)
+    const waitMs = this.#waiting.length > 0 ? backoffMs(tries, this.#parts.retry) : 0
     if (rest.afterMs === undefined && waitMs === 0) return this.#finish(rest.writes)
     return this.#queue(rest.writes, Math.max(rest.afterMs ?? 0, waitMs, leastMs), rest.countTry)
   }
@@ -98,10 +110,10 @@ export class ChunkLedger {
     outcomes: readonly OutcomeWrite[],
     afterMs: number | undefined,
     countTry: boolean,
-  ): Promise<Again | undefined> {
+  ): Promise<Later | undefined> {
     // All sends of this claim have their answer: nothing is in doubt, so the mark goes back to the start.
-    const leaseMs = afterMs === undefined ? 0 : afterMs + this.#kit.leaseMs
-    const nextAt = this.#kit.clock.in(afterMs ?? 0)
+    const leaseMs = afterMs === undefined ? 0 : afterMs + this.#parts.leaseMs
+    const nextAt = this.#parts.clock.in(afterMs ?? 0)
     const write = { state: 'queued' as const, started: 0, leaseMs, nextAt, ...(countTry && { countTry }) }
     const held = await this.#write(write, outcomes)
     return held && afterMs !== undefined ? { afterMs: afterMs + CLOCK_MS } : undefined
@@ -116,7 +128,7 @@ export class ChunkLedger {
     const held = await this.#send(fields, more)
     if (!held && !this.lost) {
       const { taskId, seq, fence } = this.#claimed.chunk
-      this.#kit.log.warn({ taskId, seq, fence }, 'chunk is held by another worker, sending stopped')
+      this.#parts.log.warn({ taskId, seq, fence }, 'chunk is held by another worker, sending stopped')
       this.lost = true
     }
     return held
@@ -126,6 +138,6 @@ export class ChunkLedger {
     const { taskId, seq, fence } = this.#claimed.chunk
     const outcomes = more.length === 0 ? this.#results : [...this.#results, ...more]
     this.#results = []
-    return this.#kit.recorder.write({ taskId, seq, fence, outcomes, ...fields })
+    return this.#parts.recorder.write({ taskId, seq, fence, outcomes, ...fields })
   }
 }

@@ -1,8 +1,8 @@
 import { Batcher } from '../common/batcher.ts'
-import { ChannelCache } from '../common/channel-cache.ts'
+import type { ChannelCache } from '../common/channel-cache.ts'
 import { StoreDownError } from '../common/errors.ts'
-import { StoreClock } from '../common/store-clock.ts'
-import { Turns } from '../common/turns.ts'
+import type { StoreClock } from '../common/store-clock.ts'
+import type { Turns } from '../common/turns.ts'
 import { type Backoff, RETRY } from '../ledger/retry.ts'
 import type { writeLedger } from '../ledger/write.ts'
 import type { Channel } from '../nouns/channel.ts'
@@ -10,20 +10,21 @@ import type { ChunkRef } from '../nouns/chunk.ts'
 import { LEASE_MS } from '../nouns/defaults.ts'
 import type { Lane } from '../nouns/task.ts'
 import type { At } from '../ports/at.ts'
+import { isLater, type Later } from '../ports/later.ts'
 import type { Limiter, TaskRate } from '../ports/limiter.ts'
 import type { Log } from '../ports/log.ts'
 import type { Pusher, Pushers } from '../ports/pusher.ts'
 import { BusyError, ChannelError } from '../ports/pusher.ts'
 import type { Claimed } from '../ports/store/chunks.ts'
 import type { Store } from '../ports/store/store.ts'
-import { Admission, type Denied, type Leave, mostMembers } from '../vendor/admission.ts'
-import { Breaker, isProbed } from '../vendor/breaker.ts'
-import { DeadTokenGate } from '../vendor/dead-token-gate.ts'
-import { ChunkRun, WINDOW } from './chunk-run.ts'
+import { type Leave, WHEN_BEGUN } from '../vendor/admission.ts'
+import { isProbed } from '../vendor/breaker.ts'
+import { mostMembers } from '../vendor/units.ts'
+import { Vendors } from '../vendor/vendors.ts'
+import { ChunkRun, type RunParts, WINDOW } from './chunk-run.ts'
 import { type ClaimOf, Claims } from './claims.ts'
 import { Finisher } from './finisher.ts'
 import { Heartbeat } from './heartbeat.ts'
-import type { Again, DeliverKit } from './kit.ts'
 import { Parking, Tries } from './parking.ts'
 import { Recorder } from './recorder.ts'
 import { TaskWatch } from './task-watch.ts'
@@ -38,6 +39,10 @@ export type DeliverOptions = {
   log: Log
   /** Names this process among others. */
   holder: string
+  clock: StoreClock
+  channels: ChannelCache
+  /** Shared with whatever else works on many members in this process. */
+  turns: Turns
   /** A chunk of a task on this channel is done: the next may follow. */
   onBulkDone?: (chunk: { taskId: string; channelId: string }) => void
   leaseMs?: number
@@ -66,8 +71,14 @@ const PARKS = { maxItems: 200, apart: true }
  * (docs/reliability.md §3.2). One per process: concurrent jobs share their reads and writes.
  */
 export class Deliverer {
-  readonly kit: DeliverKit
   readonly #options: DeliverOptions
+  readonly #leaseMs: number
+  readonly #recorder: Recorder
+  readonly #vendors: Vendors
+  readonly #parking = new Parking()
+  readonly #held: Heartbeat
+  readonly #watch: TaskWatch
+  readonly #parts: RunParts
   readonly #finisher: Finisher
   readonly #claims: Claims
   readonly #reads: Batcher<string, string | null | undefined>
@@ -80,15 +91,21 @@ export class Deliverer {
     this.#reads = new Batcher((ids) => options.store.devices.tokens(ids), { maxItems: 500, inFlight: 2, apart: true })
     this.#parker = new Batcher((refs) => options.store.chunks.park(refs), PARKS)
     this.#finisher = new Finisher(options.store, options.log)
-    this.kit = this.#makeKit()
+    const { store, log, at, writeLedger, turns } = options
+    this.#leaseMs = options.leaseMs ?? LEASE_MS
+    this.#recorder = new Recorder({ store, log, ...(at && { at }), ...(writeLedger && { writeLedger }) })
+    this.#vendors = vendorsOf(options)
+    this.#held = new Heartbeat(this.#recorder, this.#leaseMs)
+    this.#watch = new TaskWatch(store)
+    this.#parts = this.#partsOf(options)
     this.#claims = new Claims((refs, firstWindow) => {
-      this.kit.recorder.join()
-      return options.store.chunks.claim(refs, this.kit.leaseMs, firstWindow)
-    }, this.kit.turns)
+      this.#recorder.join()
+      return options.store.chunks.claim(refs, this.#leaseMs, firstWindow)
+    }, turns)
   }
 
   /** Answers when the job is to run again; undefined where it is done, superseded or another's. */
-  async deliver(job: DeliverJob, signal: AbortSignal): Promise<Again | undefined> {
+  async deliver(job: DeliverJob, signal: AbortSignal): Promise<Later | undefined> {
     try {
       return await this.#deliver(job, signal)
     } catch (error) {
@@ -104,43 +121,43 @@ export class Deliverer {
 
   /** Someone changed the channel or removed it. */
   channelChanged(channelId: string): void {
-    this.kit.channels.forget(channelId)
-    this.kit.breaker.forget(channelId)
-    this.kit.parking.clear(channelId)
+    this.#options.channels.forget(channelId)
+    this.#vendors.breaker.forget(channelId)
+    this.#parking.clear(channelId)
     this.#options.pushers.drop(channelId)
   }
 
   async close(): Promise<void> {
     this.stop()
-    await this.kit.recorder.idle()
+    await this.#recorder.idle()
     await this.#finisher.close()
-    this.kit.gate.close()
-    this.kit.held.close()
-    this.kit.watch.close()
+    this.#vendors.close()
+    this.#held.close()
+    this.#watch.close()
   }
 
-  async #deliver(job: DeliverJob, signal: AbortSignal): Promise<Again | undefined> {
-    if (!this.kit.recorder.ready || this.#stopping) return { afterMs: this.#stopping ? 0 : STORE_AWAY_AFTER_MS }
-    const channel = await this.kit.channels.get(job.channelId)
+  async #deliver(job: DeliverJob, signal: AbortSignal): Promise<Later | undefined> {
+    if (!this.#recorder.ready || this.#stopping) return { afterMs: this.#stopping ? 0 : STORE_AWAY_AFTER_MS }
+    const channel = await this.#options.channels.get(job.channelId)
     if (!channel) return this.#channelGone(job)
     const probe = channel.pause !== undefined
-    if (probe && !(await this.kit.breaker.mayProbe(channel))) return this.#standAside(job, channel)
+    if (probe && !(await this.#vendors.breaker.mayProbe(channel))) return this.#standAside(job, channel)
     const pusher = await this.#open(channel)
     if (!pusher) return this.#later(channel, REFUSED_AFTER_MS, PAUSED_SPACING_MS)
     const answer = await this.#leave(channel, pusher, { lane: job.lane, probe })
-    if ('afterMs' in answer && !answer.soon) return { afterMs: answer.afterMs }
-    const leave = 'afterMs' in answer ? undefined : answer
+    if (answer !== WHEN_BEGUN && isLater(answer)) return answer
+    const leave = answer === WHEN_BEGUN ? undefined : answer
     const firstWindow = Math.max(WINDOW, pusher.batchSize)
     const claimed = await this.#claim(job, { lane: job.lane, firstWindow, appId: channel.appId }, leave)
     if (!claimed) return undefined
-    return new ChunkRun(this.kit, { claimed, channel, pusher, leave, probe, signal }).run()
+    return new ChunkRun(this.#parts, { claimed, channel, pusher, leave, probe, signal }).run()
   }
 
   /**
    * The chunks of a paused channel wait in the store. One of a channel that goes on by itself stays with this process, to
    * try with; it comes back when the channel runs, as the others do.
    */
-  async #standAside(job: DeliverJob, channel: Channel): Promise<Again | undefined> {
+  async #standAside(job: DeliverJob, channel: Channel): Promise<Later | undefined> {
     if (isProbed(channel) && this.#tries.keep(channel.id, `${job.taskId}-${job.seq}`)) {
       return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
     }
@@ -155,24 +172,28 @@ export class Deliverer {
     } catch (error) {
       if (error instanceof BusyError) return undefined
       if (!(error instanceof ChannelError)) throw error
-      await this.kit.breaker.refused(channel, error.reason)
+      this.#vendors.refused(channel, error.reason)
       return undefined
     }
   }
 
   /** Before the claim, so that a push that must wait costs no write. */
-  async #leave(channel: Channel, pusher: Pusher, ask: { lane: Lane; probe: boolean }): Promise<Leave | Denied> {
+  async #leave(
+    channel: Channel,
+    pusher: Pusher,
+    ask: { lane: Lane; probe: boolean },
+  ): Promise<Leave | Later | typeof WHEN_BEGUN> {
     // How many members a single push has is known after the claim; one request takes them all where requests count.
     const perRequest = pusher.batchSize > 1 && channel.limits.unit === 'request'
     const members = perRequest || (ask.lane === 'bulk' && !ask.probe) ? mostMembers(pusher) : 1
-    const leave = await this.kit.admission.ask(channel, pusher, { members, lane: ask.lane })
+    const leave = await this.#vendors.admission.ask(channel, pusher, { members, lane: ask.lane })
     // The limiter gives each asker an instant of its own, and permits wait for whoever comes later.
-    if (!('afterMs' in leave) || channel.limits.rate > 0) return leave
+    if (leave === WHEN_BEGUN || !isLater(leave) || channel.limits.rate > 0) return leave
     return this.#later(channel, leave.afterMs, COLD_SPACING_MS)
   }
 
-  #later(channel: Channel, afterMs: number, spacingMs: number): Again {
-    return { afterMs: this.kit.parking.slot(channel.id, afterMs, spacingMs) }
+  #later(channel: Channel, afterMs: number, spacingMs: number): Later {
+    return { afterMs: this.#parking.slot(channel.id, afterMs, spacingMs) }
   }
 
   async #claim({ taskId, seq, gen }: DeliverJob, of: ClaimOf, leave?: Leave): Promise<Claimed | undefined> {
@@ -195,8 +216,8 @@ export class Deliverer {
     const { taskId, seq, fence, outcomes } = claimed.chunk
     const open = [...outcomes.entries()].filter(([, outcome]) => ['unsent', 'started', 'deferred'].includes(outcome))
     const rejected = open.map(([index]) => [index, 'rejected', 'no push binding'] as const)
-    const done = await this.kit.recorder.write({ taskId, seq, fence, outcomes: rejected, state: 'done' })
-    if (done) this.kit.chunkDone(claimed)
+    const done = await this.#recorder.write({ taskId, seq, fence, outcomes: rejected, state: 'done' })
+    if (done) this.#chunkDone(claimed)
   }
 
   async #tokens(ids: readonly string[]): Promise<(string | null | undefined)[]> {
@@ -210,36 +231,30 @@ export class Deliverer {
     if (bulk && chunk.channelId) this.#options.onBulkDone?.({ taskId: task.id, channelId: chunk.channelId })
   }
 
-  #makeKit(): DeliverKit {
-    const { store, log, holder, limiter, taskRate, at, probeEveryMs, writeLedger } = this.#options
-    const leaseMs = this.#options.leaseMs ?? LEASE_MS
-    const clock = new StoreClock(store)
-    const recorder = new Recorder({ store, log, ...(at && { at }), ...(writeLedger && { writeLedger }) })
-    const channels = new ChannelCache(store, (id) => this.channelChanged(id))
-    const onChange = (id: string) => channels.forget(id)
-    const breaker = new Breaker({
-      store,
-      log,
-      holder,
-      now: () => clock.now(),
-      onChange,
-      ...(probeEveryMs && { probeEveryMs }),
-    })
+  #partsOf({ log, clock, taskRate, retry, at }: DeliverOptions): RunParts {
     return {
-      ...{ clock, recorder, channels, breaker, log, leaseMs, at },
-      gate: new DeadTokenGate({ store, log }),
-      admission: new Admission(breaker, limiter),
-      parking: new Parking(),
-      held: new Heartbeat(recorder, leaseMs),
-      watch: new TaskWatch(store),
-      turns: new Turns(),
-      retry: this.#options.retry ?? RETRY,
+      ...{
+        recorder: this.#recorder,
+        vendors: this.#vendors,
+        parking: this.#parking,
+        held: this.#held,
+        watch: this.#watch,
+      },
+      ...{ log, clock, turns: this.#options.turns, leaseMs: this.#leaseMs, retry: retry ?? RETRY, at },
       tokens: (ids) => this.#tokens(ids),
-      pusher: async (channel) => this.#options.pushers.for((await channels.get(channel.id)) ?? channel),
       taskRate: (taskId, rate, members) => taskRate.take(taskId, rate, members).catch(() => NO_RATE_AFTER_MS),
-      slowDown: (channel, afterMs) => void limiter.slowDown(channel, afterMs),
       chunkDone: (claimed) => this.#chunkDone(claimed),
       stopping: () => this.#stopping,
     }
   }
+}
+
+function vendorsOf({ store, pushers, limiter, log, holder, clock, channels, probeEveryMs }: DeliverOptions): Vendors {
+  return new Vendors({
+    ...{ store, pushers, limiter, log, holder },
+    now: () => clock.now(),
+    channelOf: (id) => channels.get(id),
+    onChange: (id) => channels.forget(id),
+    ...(probeEveryMs && { probeEveryMs }),
+  })
 }

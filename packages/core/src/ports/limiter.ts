@@ -1,5 +1,6 @@
 import type { Channel } from '../nouns/channel.ts'
 import type { Lane } from '../nouns/task.ts'
+import type { Later } from './later.ts'
 
 /** Leave to send `units` on a channel. Exactly one of `answered` and `unused` is called, once. */
 export interface Permit {
@@ -23,7 +24,7 @@ export interface Limiter {
    * Takes up to `units` (at least `least`) or says when to ask again. Single and synchronous pushes are served before
    * chunks: while one of them waits, no `bulk` asker gets a permit on that account. Never waits itself.
    */
-  take(channel: Channel, ask: PermitAsk): Promise<Permit | { afterMs: number }>
+  take(channel: Channel, ask: PermitAsk): Promise<Permit | Later>
   /**
    * The vendor asked to slow down: nothing goes to this account for `afterMs`, then one request, and when that is answered
    * half the rate, which recovers. Holds in this process at once; resolves when the others know. Never rejects.

@@ -2,12 +2,13 @@ import type { Channel } from '../nouns/channel.ts'
 import type { Message } from '../nouns/message.ts'
 import { cleanReason } from '../nouns/reasons.ts'
 import type { Lane } from '../nouns/task.ts'
+import type { Later } from './later.ts'
 
 /**
  * Asks leave for a further request to members whose first one was answered (a new access token, a batch that is split):
  * for how many it was got, or when to come again. Every request to a vendor has a permit of its own.
  */
-export type AskAgain = (members: number) => Promise<{ members: number } | { afterMs: number }>
+export type AskAgain = (members: number) => Promise<{ members: number } | Later>
 
 /** One request to a vendor: one channel, one message. */
 export type Batch = {

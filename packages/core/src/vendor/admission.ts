@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Channel } from '../nouns/channel.ts'
 import { CHUNK_SIZE } from '../nouns/defaults.ts'
 import type { Lane } from '../nouns/task.ts'
+import { isLater, type Later } from '../ports/later.ts'
 import type { Limiter, Permit, PermitAsk } from '../ports/limiter.ts'
 import type { Pusher } from '../ports/pusher.ts'
 import type { Breaker } from './breaker.ts'
+import { askFor, membersOf, mostMembers, unitsOf } from './units.ts'
 
 /** Leave to send to `members`. Exactly one of `answered` and `unused` is called, once. */
 export type Leave = {
@@ -16,12 +18,11 @@ export type Leave = {
   answered(): void
   unused(): void
 }
-/** `limited`: by the account's limit. `soon`: a chunk may be claimed meanwhile and ask again as one that has begun. */
-export type Denied = { afterMs: number; limited?: boolean; soon?: boolean }
-export type Wish = { members: number; lane: Lane; begun?: boolean }
+/** Who asks for how many members. `onWait` is called before a wait that others may use. */
+export type Wish = { members: number; lane: Lane; begun?: boolean; onWait?: () => void }
+/** Leave soon: a chunk may be claimed meanwhile and ask again as one that has begun. */
+export const WHEN_BEGUN = 'when begun'
 
-/** Members handed to a vendor of single requests at once, with one permit: small, so that one slow answer holds few. */
-export const PIECE = 25
 /** How long a chunk or a push in a worker's hands may wait for its permit; beyond it its job is put off. */
 const WAIT_MS: Readonly<Record<Lane, number>> = { bulk: 300, single: 60, sync: 0 }
 /** How many of one channel may wait so: the others leave the worker to other channels. */
@@ -32,63 +33,73 @@ const MOST_TAKEN_MS = 1000
 const COLD_WAIT_MS = 250
 const COLD_AFTER_MS = 100
 const NO_LIMITER_AFTER_MS = 500
-/** A permit for as many as the account allows in this time is worth a request of its own. */
-const LEAST_MS = 20
-const LONG_WINDOW_MS = 10_000
+const FREE: Permit = { units: Number.MAX_SAFE_INTEGER, answered: () => undefined, unused: () => undefined }
 
 /** Asks whoever has a say before anything goes to a vendor: the channel's breaker, then the account's limiter. */
 export class Admission {
   readonly #breaker: Breaker
-  readonly #limiter: Limiter
+  readonly #limiter: Limiter | undefined
   readonly #waiting = new Map<string, number>()
 
-  constructor(breaker: Breaker, limiter: Limiter) {
+  /** Without a limiter no limit is kept. */
+  constructor(breaker: Breaker, limiter?: Limiter) {
     this.#breaker = breaker
     this.#limiter = limiter
   }
 
-  async ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
+  ask(channel: Channel, pusher: Pusher, wish: Wish & { begun: true }): Promise<Leave | Later>
+  ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Later | typeof WHEN_BEGUN>
+  async ask(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Later | typeof WHEN_BEGUN> {
     const begins = wish.lane === 'bulk' && !wish.begun
     // A chunk that has not begun does not even ask while others of this process wait: what comes free is theirs.
     if (begins && channel.limits.rate > 0 && !this.#mayWait(channel)) return { afterMs: takenMs(channel, pusher) }
     for (let waits = 0; ; waits++) {
-      const got = await this.#once(channel, pusher, wish)
-      if (!('afterMs' in got) || waits === MOST_WAITS || got.afterMs > WAIT_MS[wish.lane]) return got
+      const requests = await this.#enter(channel, pusher, wish)
+      const got =
+        requests === 0 ? { afterMs: COLD_AFTER_MS } : await this.#permitted(channel, pusher, { ...wish, requests })
+      if (!isLater(got) || waits === MOST_WAITS || got.afterMs > WAIT_MS[wish.lane]) return got
       // Claimed while it waits: a permit must not be held for the time a claim takes.
-      if (got.limited && begins) return { ...got, soon: true }
+      if (begins && requests > 0) return WHEN_BEGUN
       if (!(await this.#sleep(channel, wish.lane, got.afterMs))) return got
     }
   }
 
-  async #once(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
-    const members = Math.min(wish.members, mostMembers(pusher))
+  /** How many requests the breaker lets start; 0 where none, even after a while. */
+  async #enter(channel: Channel, pusher: Pusher, wish: Wish): Promise<number> {
+    const members = Math.min(wish.members, mostOf(pusher, wish.lane))
     const wanted = Math.ceil(members / pusher.batchSize)
-    let requests = this.#breaker.enter(channel.id, wanted)
-    if (requests === 0) {
-      // Chunks are few in a worker anyway; of pushes a thousand may ask while the first of them get no answer.
-      const most = wish.lane === 'single' ? WAITERS.single : Number.POSITIVE_INFINITY
-      await this.#wait(`${channel.id}:cold`, most, () => this.#breaker.changed(channel.id, COLD_WAIT_MS))
-      requests = this.#breaker.enter(channel.id, wanted)
-    }
-    if (requests === 0) return { afterMs: COLD_AFTER_MS }
-    const ask = askFor(channel, Math.min(members, requests * pusher.batchSize), pusher.batchSize)
-    const permit = await this.#take(channel, { ...ask, lane: wish.lane, begun: wish.begun === true })
-    if ('afterMs' in permit) this.#breaker.left(channel.id, requests)
-    if ('afterMs' in permit) return { afterMs: permit.afterMs, limited: true }
-    return this.#leave(channel, pusher, { permit, requests, members })
+    const requests = this.#breaker.enter(channel.id, wanted)
+    if (requests > 0) return requests
+    wish.onWait?.()
+    // Chunks are few in a worker anyway; of pushes a thousand may ask while the first of them get no answer.
+    const most = wish.lane === 'single' ? WAITERS.single : Number.POSITIVE_INFINITY
+    await this.#wait(`${channel.id}:cold`, most, () => this.#breaker.changed(channel.id, COLD_WAIT_MS))
+    return this.#breaker.enter(channel.id, wanted)
+  }
+
+  async #permitted(channel: Channel, pusher: Pusher, wish: Wish & { requests: number }): Promise<Leave | Later> {
+    const { lane, requests } = wish
+    const { batchSize } = pusher
+    const members = Math.min(wish.members, mostOf(pusher, lane), requests * batchSize)
+    const ask = askFor(channel, { members, batchSize, lane })
+    const permit = await this.#take(channel, { ...ask, lane, begun: wish.begun === true })
+    if (!isLater(permit)) return this.#leave(channel, pusher, { permit, requests, members })
+    this.#breaker.left(channel.id, requests)
+    return permit
   }
 
   /**
    * Leave for a further request to members whose first one was answered. The breaker is not asked: it let the first one
    * start, and this one takes its place.
    */
-  async again(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Denied> {
-    const ask = { ...askFor(channel, wish.members, pusher.batchSize), lane: wish.lane, begun: true }
+  async again(channel: Channel, pusher: Pusher, wish: Wish): Promise<Leave | Later> {
+    const { members, lane } = wish
+    const ask = { ...askFor(channel, { members, lane, batchSize: pusher.batchSize }), lane, begun: true }
     for (let waits = 0; ; waits++) {
       const permit = await this.#take(channel, ask)
-      if (!('afterMs' in permit)) return this.#leave(channel, pusher, { permit, requests: 0, members: wish.members })
-      if (waits === MOST_WAITS || permit.afterMs > WAIT_MS[wish.lane]) return permit
-      if (!(await this.#sleep(channel, wish.lane, permit.afterMs))) return permit
+      if (!isLater(permit)) return this.#leave(channel, pusher, { permit, requests: 0, members })
+      if (waits === MOST_WAITS || permit.afterMs > WAIT_MS[lane]) return permit
+      if (!(await this.#sleep(channel, lane, permit.afterMs))) return permit
     }
   }
 
@@ -97,7 +108,8 @@ export class Admission {
   }
 
   /** A limit is not exceeded for want of a limiter: what cannot be asked is denied. */
-  async #take(channel: Channel, ask: PermitAsk): Promise<Permit | { afterMs: number }> {
+  async #take(channel: Channel, ask: PermitAsk): Promise<Permit | Later> {
+    if (!this.#limiter) return FREE
     try {
       return await this.#limiter.take(channel, ask)
     } catch {
@@ -107,10 +119,8 @@ export class Admission {
 
   #leave(channel: Channel, pusher: Pusher, given: { permit: Permit; requests: number; members: number }): Leave {
     const { permit, requests, members } = given
-    const byPermit = channel.limits.unit === 'token' ? permit.units : permit.units * pusher.batchSize
-    const byBreaker = requests === 0 ? members : requests * pusher.batchSize
     return {
-      members: Math.min(members, byPermit, byBreaker),
+      members: Math.min(members, membersOf(channel, permit.units, pusher.batchSize)),
       restMs: () => permit.restMs?.() ?? 0,
       keep: (members) => permit.keep?.(unitsOf(channel, members, pusher.batchSize)),
       answered: () => {
@@ -140,13 +150,6 @@ export class Admission {
   }
 }
 
-/** Members one leave covers at most: one request of a batch vendor, or a piece of single requests. */
-export const mostMembers = (pusher: Pusher): number => (pusher.batchSize > 1 ? pusher.batchSize : PIECE)
-
-/** How many of a channel's units so many members cost. */
-export const unitsOf = (channel: Channel, members: number, batchSize: number): number =>
-  channel.limits.unit === 'token' ? members : Math.ceil(members / batchSize)
-
 /** How long the chunks that wait will use the whole account, at least. */
 function takenMs(channel: Channel, pusher: Pusher): number {
   const { rate, perMs } = channel.limits
@@ -154,14 +157,6 @@ function takenMs(channel: Channel, pusher: Pusher): number {
   return Math.min(MOST_TAKEN_MS, WAITERS.bulk * chunkMs) * (1 + Math.random() / 5)
 }
 
-function askFor(channel: Channel, members: number, batchSize: number): { units: number; least: number } {
-  const units = unitsOf(channel, members, batchSize)
-  const { rate, perMs } = channel.limits
-  if (rate === 0) return { units, least: units }
-  // Single requests as soon as a few are free. Whole batches in a long window (WeCom recognises the same batch again);
-  // in a short one only a part, else a few single pushes between them would leave the last batch of a window unsent.
-  const worth = batchSize === 1 ? (rate / perMs) * LEAST_MS : perMs >= LONG_WINDOW_MS ? rate / 4 : rate / 60
-  const least = Math.max(1, Math.min(units, Math.floor(worth)))
-  // No more of single requests either: a permit is held until the last of them is answered.
-  return { units: batchSize === 1 ? least : units, least }
-}
+/** A synchronous push waits for all of its answers anyway: its members go at once where each has a request of its own. */
+const mostOf = (pusher: Pusher, lane: Lane): number =>
+  lane === 'sync' && pusher.batchSize === 1 ? Number.POSITIVE_INFINITY : mostMembers(pusher)
