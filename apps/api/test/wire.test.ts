@@ -1,4 +1,4 @@
-import { NO_USER, PushError } from '@fanfare/core'
+import { PushError, SENTENCES } from '@fanfare/core'
 import { describe, expect, it } from '@jest/globals'
 import { sentenceOf, statusOf } from '../src/wire/errors.ts'
 import { pushMessage, toMessage } from '../src/wire/message.ts'
@@ -102,7 +102,7 @@ describe('an error', () => {
 })
 
 describe('a user that does not exist', () => {
-  it.each([NO_USER, 'appUser not exists'])('is called the same whichever version kept it: %s', (reason) => {
+  it.each([SENTENCES.noUser, 'appUser not exists'])('is called the same whichever version kept it: %s', (reason) => {
     expect(descOf('rejected', reason)).toBe('appUser not exists')
     expect(syncItem({ outcome: 'rejected', reason })).toEqual({ pushStatus: 'FAIL', desc: 'appUser not exists' })
   })

@@ -63,6 +63,16 @@ describe('delivering', () => {
     expect((await rig.store.tasks.counts(task))[0]?.byReason).toEqual({ 'no push binding': 1 })
   })
 
+  it('fails what was to go through a channel that was removed, in the words of the sweeper', async () => {
+    const channel = await rig.channel('xiaomi')
+    const task = await rig.task(channel, await rig.devices(channel, ['ok-no-channel']))
+    await rig.store.channels.remove(channel.id)
+    await rig.enqueue(channel, [task])
+    await rig.worker({ sweeper: false })
+    expect(await rig.outcomes(task)).toEqual({ rejected: 1 })
+    expect((await rig.store.tasks.counts(task))[0]?.byReason).toEqual({ 'no notifier exist': 1 })
+  })
+
   it('marks a dead token once the channel has proved itself, and keeps all where none was reached', async () => {
     await rig.worker()
     const channel = await rig.channel('fcm')

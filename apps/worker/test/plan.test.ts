@@ -1,4 +1,4 @@
-import { type Chunk, type NewChunk, NO_USER, type Outcome, type PlanContext, plan, type Task } from '@fanfare/core'
+import { type Chunk, type NewChunk, type Outcome, type PlanContext, plan, SENTENCES, type Task } from '@fanfare/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { Rig, tokens, until } from './rig.ts'
 
@@ -129,7 +129,7 @@ describe('planning', () => {
     const named = await rig.broadcast(channel.appId, { audience: { kind: 'users', userIds } })
     await plan(planner('one'), named)
     const unreached = (await chunksOf(named)).find((chunk) => chunk.channelId === undefined)
-    expect(unreached?.reasons).toEqual({ 'no push binding': [0], [NO_USER]: [1] })
+    expect(unreached?.reasons).toEqual({ 'no push binding': [0], [SENTENCES.noUser]: [1] })
     expect(await rig.counts(named)).toEqual({ unsent: 2, rejected: 2 })
   })
 })

@@ -1,4 +1,4 @@
-import { NO_USER, type NowResult, type Outcome } from '@fanfare/core'
+import { type NowResult, type Outcome, SENTENCES } from '@fanfare/core'
 
 export type PushStatus = 'SUCCESS' | 'ASYNC_SUCCESS' | 'FAIL' | 'ERROR' | 'PENDING'
 
@@ -21,7 +21,7 @@ export const outcomesOf = (status: PushStatus): ReadonlySet<Outcome> =>
   new Set((Object.keys(STATUS) as Outcome[]).filter((outcome) => STATUS[outcome] === status))
 
 /** A reason of the ledger as callers read it. The first version kept the wire's own words. */
-export const wireReason = (reason: string): string => (reason === NO_USER ? 'appUser not exists' : reason)
+export const wireReason = (reason: string): string => (reason === SENTENCES.noUser ? 'appUser not exists' : reason)
 
 /** Why a member failed, in the words of docs/wire-api.md §1.4 and §6.3. */
 export function descOf(outcome: Outcome, reason: string | undefined): string | undefined {

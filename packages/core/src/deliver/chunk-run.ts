@@ -1,8 +1,8 @@
 import { SOME } from '../common/turns.ts'
 import { openMembers } from '../ledger/judge.ts'
 import { MAX_STARTS } from '../ledger/retry.ts'
+import { SENTENCES } from '../ledger/sentences.ts'
 import { isLater, type Later } from '../ports/later.ts'
-import { NO_BINDING } from '../tasks/chunks-of-users.ts'
 import type { Leave } from '../vendor/admission.ts'
 import { mostMembers } from '../vendor/units.ts'
 import type { Addressee, ChunkWork } from './chunk-work.ts'
@@ -16,7 +16,6 @@ const MAX_IN_FLIGHT = 200
 export const WINDOW = 100
 const PAUSED_AFTER_MS = 5000
 const PAUSED_SPACING_MS = 20
-const DEAD = 'bad device token'
 
 export type RunParts = LedgerParts &
   PieceParts & {
@@ -97,7 +96,8 @@ export class ChunkRun {
     for (const [place, index] of this.#indices.entries()) {
       const token = tokens[place]
       if (token) targets.push({ index, id: ids[place] ?? '', token })
-      else this.#ledger.add({ write: token === null ? [index, 'invalid', DEAD] : [index, 'rejected', NO_BINDING] })
+      else if (token === null) this.#ledger.add({ write: [index, 'invalid', SENTENCES.deadToken] })
+      else this.#ledger.add({ write: [index, 'rejected', SENTENCES.noBinding] })
     }
     return targets
   }

@@ -3,7 +3,9 @@ import type { ChannelCache } from '../common/channel-cache.ts'
 import { StoreDownError } from '../common/errors.ts'
 import type { StoreClock } from '../common/store-clock.ts'
 import type { Turns } from '../common/turns.ts'
+import { isFinal } from '../ledger/outcomes.ts'
 import { type Backoff, RETRY } from '../ledger/retry.ts'
+import { SENTENCES } from '../ledger/sentences.ts'
 import type { writeLedger } from '../ledger/write.ts'
 import type { Channel } from '../nouns/channel.ts'
 import type { ChunkRef } from '../nouns/chunk.ts'
@@ -214,8 +216,8 @@ export class Deliverer {
     const claimed = await this.#claims.add({ taskId: id, seq: number, gen }, { lane, firstWindow: WINDOW, appId: '' })
     if (!claimed) return
     const { taskId, seq, fence, outcomes } = claimed.chunk
-    const open = [...outcomes.entries()].filter(([, outcome]) => ['unsent', 'started', 'deferred'].includes(outcome))
-    const rejected = open.map(([index]) => [index, 'rejected', 'no push binding'] as const)
+    const open = [...outcomes.entries()].filter(([, outcome]) => !isFinal(outcome))
+    const rejected = open.map(([index]) => [index, 'rejected', SENTENCES.noChannel] as const)
     const done = await this.#recorder.write({ taskId, seq, fence, outcomes: rejected, state: 'done' })
     if (done) this.#chunkDone(claimed)
   }

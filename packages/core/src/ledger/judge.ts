@@ -3,6 +3,7 @@ import type { Task } from '../nouns/task.ts'
 import type { PushResult } from '../ports/pusher.ts'
 import type { ChunkWrite } from '../ports/store/chunks.ts'
 import { type Backoff, backoffMs, MAX_TRIES, RETRY } from './retry.ts'
+import { SENTENCES } from './sentences.ts'
 
 export type OutcomeWrite = NonNullable<ChunkWrite['outcomes']>[number]
 
@@ -33,7 +34,7 @@ export type Judged = { write: OutcomeWrite } | { again: Deferred }
 
 /** What a vendor's result means for the ledger. An ambiguous one is final only where the task says so. */
 export function judge(index: number, result: PushResult | undefined, onUnknown: Task['onUnknown']): Judged {
-  if (!result) return ambiguous(index, 'the vendor answered nothing for this device', onUnknown)
+  if (!result) return ambiguous(index, SENTENCES.noAnswer, onUnknown)
   if (result.outcome === 'sent') return { write: [index, 'sent'] }
   if (result.outcome === 'unknown') return ambiguous(index, result.reason, onUnknown)
   if (result.outcome !== 'deferred') return { write: [index, result.outcome, result.reason] }

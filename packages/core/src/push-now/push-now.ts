@@ -1,4 +1,5 @@
 import { acceptError, StoreDownError } from '../common/errors.ts'
+import { SENTENCES } from '../ledger/sentences.ts'
 import { writeLedger } from '../ledger/write.ts'
 import type { Outcome } from '../nouns/chunk.ts'
 import { LEASE_MS } from '../nouns/defaults.ts'
@@ -7,7 +8,7 @@ import type { Message } from '../nouns/message.ts'
 import type { OnUnknown, Route } from '../nouns/task.ts'
 import type { CreateResult, Idempotency, NewChunk, NewTask } from '../ports/store/tasks.ts'
 import type { SyncPlace } from '../ports/sync-places.ts'
-import { chunksOfUsers, NO_BINDING, NO_USER } from '../tasks/chunks-of-users.ts'
+import { chunksOfUsers } from '../tasks/chunks-of-users.ts'
 import { newTask } from '../tasks/new-task.ts'
 import { targetsOf } from '../tasks/targets.ts'
 import { type NowResult, type Part, type PushNowContext, type Run, sendNow } from './send-now.ts'
@@ -75,7 +76,10 @@ async function inPlaces(ctx: PushNowContext, push: NowPush, found: Found): Promi
   if (created !== 'created') return created
   await ctx.at?.('after-commit')
   if (devices.length === 0) {
-    return { taskId: task.id, results: [{ outcome: 'rejected', reason: exists ? NO_BINDING : NO_USER }] }
+    return {
+      taskId: task.id,
+      results: [{ outcome: 'rejected', reason: exists ? SENTENCES.noBinding : SENTENCES.noUser }],
+    }
   }
   const run = { ctx, task, ...until }
   const results = (await Promise.all(parts.map((part) => sendPart(run, part)))).flat()

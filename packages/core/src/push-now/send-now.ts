@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ids } from '../common/ids.ts'
+import { SENTENCES } from '../ledger/sentences.ts'
 import type { Channel } from '../nouns/channel.ts'
 import type { Outcome } from '../nouns/chunk.ts'
 import type { Device } from '../nouns/device.ts'
@@ -42,7 +43,7 @@ type OpenPart = Part & { channel: Channel }
 /** Hands one channel's devices of a synchronous push to the vendor; answers one result per device, never rejects. */
 export async function sendNow(run: Run, part: Part): Promise<NowResult[]> {
   const { channel, devices } = part
-  if (!channel) return all(devices, 'rejected', 'no notifier exist')
+  if (!channel) return all(devices, 'rejected', SENTENCES.noChannel)
   if (channel.pause !== undefined) return all(devices, 'rejected', pausedReason(channel.pause))
   try {
     const pusher = await run.ctx.vendors.pusher(channel)
@@ -155,7 +156,7 @@ function toNowResult(deviceId: string, answer: VendorAnswer, place: number): Now
 }
 
 function toResult(deviceId: string, result: PushResult | undefined): NowResult {
-  if (!result) return { deviceId, outcome: 'unknown', reason: 'the vendor answered nothing for this device' }
+  if (!result) return { deviceId, outcome: 'unknown', reason: SENTENCES.noAnswer }
   const reply = result.reply === undefined ? {} : { reply: result.reply }
   if (result.outcome === 'sent') return { deviceId, outcome: 'sent', ...reply }
   const outcome = result.outcome === 'deferred' ? 'unknown' : result.outcome

@@ -1,10 +1,8 @@
+import { SENTENCES } from '../ledger/sentences.ts'
 import type { Member, Outcome } from '../nouns/chunk.ts'
 import { CHUNK_SIZE } from '../nouns/defaults.ts'
 import type { NewChunk } from '../ports/store/tasks.ts'
 import type { Target } from './targets.ts'
-
-export const NO_BINDING = 'no push binding'
-export const NO_USER = 'nobody of this id was ever bound or labelled'
 
 /**
  * The chunks of targets that are known when the task is accepted: one per channel and thousand devices, in order of the
@@ -40,7 +38,7 @@ function membersOf(byChannel: Map<string, Member[]>, channelId: string): Member[
 function unreachableChunk(seq: number, targets: readonly Target[]): NewChunk {
   const reasons: Record<string, number[]> = {}
   targets.forEach((target, index) => {
-    const reason = target.exists ? NO_BINDING : NO_USER
+    const reason = target.exists ? SENTENCES.noBinding : SENTENCES.noUser
     reasons[reason] = [...(reasons[reason] ?? []), index]
   })
   return {
