@@ -14,9 +14,21 @@ export { Ids, isId } from './common/ids.ts'
 export { StoreClock } from './common/store-clock.ts'
 export { Turns } from './common/turns.ts'
 export { Deliverer } from './deliver/deliverer.ts'
-export { countOutcomes, isFinal, packOutcomes, unpackOutcomes } from './ledger/outcomes.ts'
+export {
+  type Codes,
+  countOutcomes,
+  isFinal,
+  isFinalCode,
+  packOutcomes,
+  toCodes,
+  toOutcomes,
+  unpackOutcomes,
+} from './ledger/outcomes.ts'
 export { backoffMs, RETRY } from './ledger/retry.ts'
 export { SENTENCES } from './ledger/sentences.ts'
+export { after, afterFirst, afterWrite, type ChunkEvent, EVENTS, FIELD_MOVES, type Rule } from './ledger/states.ts'
+export { begin, created, dueAtOf, type Moves } from './ledger/states-effects.ts'
+export type { Given, LedgerRow, TaskFacts } from './ledger/states-guards.ts'
 export { writeLedger } from './ledger/write.ts'
 export type { App, AppSettings } from './nouns/app.ts'
 export {

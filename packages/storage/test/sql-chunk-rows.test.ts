@@ -1,6 +1,6 @@
-import type { Member } from '@fanfare/core'
+import { type Member, toCodes } from '@fanfare/core'
 import { describe, expect, it } from '@jest/globals'
-import { decodeMembers, encodeMembers, packed, unpacked } from '../src/sqlite/chunks/rows.ts'
+import { decodeMembers, encodeMembers, fromDigits, toDigits } from '../src/sqlite/chunks/rows.ts'
 
 const again = (members: readonly Member[]): Member[] => decodeMembers(encodeMembers(members), members.length)
 const devices = (...ids: number[]): Member[] => ids.map((id) => ({ deviceId: String(id) }))
@@ -39,8 +39,9 @@ describe('the row of a chunk', () => {
   })
 
   it('packs outcomes that are all the same, and only those', () => {
-    expect(packed('2'.repeat(1000))).toBe('2x1000')
-    expect(packed('2223')).toBe('2223')
-    for (const digits of ['', '0', '00', '0123', '5'.repeat(999)]) expect(unpacked(packed(digits))).toBe(digits)
+    expect(toDigits(toCodes(Array(1000).fill('sent')))).toBe('2x1000')
+    expect(toDigits(toCodes(['sent', 'sent', 'sent', 'invalid']))).toBe('2223')
+    for (const digits of ['', '0x1', '0x2', '0123', '5x999']) expect(toDigits(fromDigits(digits))).toBe(digits)
+    expect(toDigits(fromDigits('22'))).toBe('2x2')
   })
 })

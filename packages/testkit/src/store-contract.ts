@@ -10,6 +10,7 @@ import { labelCases } from './store-contract/labels-contract.ts'
 import { parkingCases } from './store-contract/parking-contract.ts'
 import { planCases } from './store-contract/plan-contract.ts'
 import { rescueCases } from './store-contract/rescue-contract.ts'
+import { stateCases } from './store-contract/states-contract.ts'
 import type { OpenedStore, Subject } from './store-contract/subject.ts'
 import { sweepCases } from './store-contract/sweep-contract.ts'
 import { taskLifeCases } from './store-contract/task-life-contract.ts'
@@ -45,6 +46,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>, { 
     describe('sweeping', () => sweepCases(get))
     describe('plans', () => planCases(get))
     describe('parking', () => parkingCases(get))
+    describe('the states of a chunk', () => stateCases(get))
     if (shared) describe('several processes', () => fleetCases(get))
   })
 }

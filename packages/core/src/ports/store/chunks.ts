@@ -42,17 +42,19 @@ export type Rescue = ChunkRef & {
   reason: RescueReason
 }
 
+/** What each call makes of a chunk is what the table in ledger/states.ts says of its event. */
 export interface ChunkStore {
   /**
    * Takes each for this caller: state planned|queued (its `nextAt` passed) or sending with its lease passed, and
-   * `gen` not below the asked one. Sets sending, fence + 1, starts + 1, lease, started = `started(chunk)` members
-   * capped at the chunk's size. Members below the old `started` without outcome become `unknown` first (resend: they
-   * are sent again, drop: they stay). undefined = done, superseded, leased, or its task is paused, cancelled, unknown.
-   * Exactly one of many racing claimers gets it.
+   * `gen` not below the asked one. Sets sending, fence + 1, starts + 1, lease, `started` behind the first `firstWindow`
+   * members that are still to be sent. Of a drop task, members below the old `started` without outcome become `unknown`
+   * first; a chunk with no open member is done. undefined = done, superseded, leased, or its task is paused, cancelled,
+   * unknown. Exactly one of many racing claimers gets it.
    */
   claim(refs: readonly ChunkRef[], leaseMs: number, firstWindow: number): Promise<(Claimed | undefined)[]>
   /**
-   * Conditional on the fence; false = the caller must stop. Nothing of a zombie's write is kept. Where the task has ended
+   * Conditional on the fence; false = the caller must stop. Nothing of a zombie's write is kept, nor of one that comes
+   * after the chunk was given back (`queued`). Where the task has ended
    * (cancelled), outcomes are kept, members not handed over become cancelled, and a write that asks for another window
    * (`started`) answers false. A final outcome never changes; a reason goes with the outcome it came with. Members that
    * a `done` leaves open become `unknown`.

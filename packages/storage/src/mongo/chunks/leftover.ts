@@ -1,15 +1,14 @@
+import type { TaskFacts } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
 import type { ChunkDoc } from '../schemas.ts'
 import { isOpen } from '../tasks/rows.ts'
-import { type Ending, end, find, isBeingSent } from './end.ts'
+import { end, find } from './end.ts'
+import type { Draft } from './rows.ts'
 import { parkedChannels, waitingPairs } from './window.ts'
 
-/** What members of a removed channel are told, as in a synchronous push (docs/wire-api.md §1.4). */
-const NO_NOTIFIER: Ending = { outcome: 'rejected', reason: 'no notifier exist', state: 'done' }
-const CANCELLED: Ending = { outcome: 'cancelled', state: 'done' }
-const FIELDS = { taskId: 1, channelId: 1, state: 1, leaseUntil: 1 } as const
-type Passed = Pick<ChunkDoc, '_id' | 'taskId' | 'channelId' | 'state' | 'leaseUntil'>
+const FIELDS = { taskId: 1, channelId: 1 } as const
+type Passed = Pick<ChunkDoc, '_id' | 'taskId' | 'channelId'>
 
 /** Ends chunks of tasks that ended meanwhile (cancelled while a worker had them and died) and of removed channels. */
 export async function endPassed(db: Db, limit: number, now: Date): Promise<number> {
@@ -21,20 +20,23 @@ export async function endPassed(db: Db, limit: number, now: Date): Promise<numbe
         .lean<Passed[]>(),
     ),
   )
-  const rows = passed.flat().filter((row) => !isBeingSent(row, now))
-  if (rows.length === 0) return 0
-  const { over, gone } = await lookUp(db, rows)
-  const cancelled = rows.filter((row) => over.has(row.taskId))
-  const unreachable = rows.filter((row) => !over.has(row.taskId) && gone.has(row.channelId ?? 0))
-  return (await endById(db, cancelled, CANCELLED, now)) + (await endById(db, unreachable, NO_NOTIFIER, now))
+  return endById(db, passed.flat(), now)
 }
 
-async function endById(db: Db, rows: readonly Passed[], ending: Ending, now: Date): Promise<number> {
+async function endById(db: Db, rows: readonly Passed[], now: Date): Promise<number> {
   if (rows.length === 0) return 0
-  const found = await find(db, { _id: trusted({ $in: rows.map((row) => row._id) }) }, rows.length)
-  const idle = found.filter((row) => row.openTask !== undefined && !isBeingSent(row, now))
-  return end(db, idle, ending, now)
+  const around = await lookUp(db, rows)
+  const left = rows.filter((row) => around.isOver(row) || around.isGone(row))
+  if (left.length === 0) return 0
+  return endLeft(db, await find(db, { _id: trusted({ $in: left.map((row) => row._id) }) }, left.length), around, now)
 }
+
+const endLeft = (db: Db, rows: readonly Draft[], around: Around, now: Date): Promise<number> =>
+  end(db, rows, (row) => {
+    const task = around.taskOf(row)
+    const given = { now: now.getTime(), ...(task && { task }), isChannelGone: around.isGone(row) }
+    return { events: ['taskOver', 'channelGone'], given }
+  })
 
 /**
  * Ends waiting chunks that nobody will promote: of removed channels, and of tasks that were cancelled by a process that
@@ -43,18 +45,17 @@ async function endById(db: Db, rows: readonly Passed[], ending: Ending, now: Dat
 export async function endWaiting(db: Db, limit: number, now: Date): Promise<number> {
   const [pairs, parked] = [await waitingPairs(db), await parkedChannels(db)]
   if (pairs.length + parked.length === 0) return 0
-  const { over, gone } = await lookUp(db, [
-    ...pairs.map(({ channel, task }) => ({ taskId: task, channelId: channel })),
-    ...parked.map((channelId) => ({ taskId: 0, channelId })),
-  ])
+  const places = pairs.map(({ channel, task }) => ({ taskId: task, channelId: channel }))
+  const around = await lookUp(db, [...places, ...parked.map((channelId) => ({ taskId: 0, channelId }))])
   let ended = 0
-  for (const channel of parked) {
-    if (gone.has(channel)) ended += await end(db, await find(db, { parks: channel }, limit), NO_NOTIFIER, now)
+  for (const channelId of parked) {
+    if (!around.isGone({ channelId })) continue
+    const rows = await find(db, { parks: channelId }, limit)
+    ended += await endLeft(db, rows, await lookUp(db, rows), now)
   }
-  for (const { channel, task } of pairs) {
-    const ending = over.has(task) ? CANCELLED : gone.has(channel) ? NO_NOTIFIER : undefined
-    if (!ending || ended >= limit) continue
-    ended += await end(db, await find(db, { waits: channel, taskId: task }, limit - ended), ending, now)
+  for (const { channelId, taskId } of places) {
+    if (ended >= limit || !(around.isOver({ taskId }) || around.isGone({ channelId }))) continue
+    ended += await endLeft(db, await find(db, { waits: channelId, taskId }, limit - ended), around, now)
   }
   return ended
 }
@@ -70,14 +71,14 @@ export async function endSingles(db: Db, limit: number): Promise<number> {
       .limit(limit)
       .lean<Passed[]>()
     if (rows.length === 0) return ended
-    const { over } = await lookUp(db, rows)
-    const cancelled = rows.filter((row) => over.has(row.taskId))
-    ended += await endById(db, cancelled, CANCELLED, now)
+    ended += await endById(db, rows, now)
     after = rows.at(-1)?.taskId ?? Number.MAX_SAFE_INTEGER
   }
 }
 
-/** Of these tasks those that are over, and of these channels those that are gone. */
+type Around = Awaited<ReturnType<typeof lookUp>>
+
+/** Of these chunks the tasks as they are, and which channels are gone. */
 async function lookUp(db: Db, rows: readonly Pick<Passed, 'taskId' | 'channelId'>[]) {
   const taskIds = [...new Set(rows.map((row) => row.taskId))]
   const channelIds = [...new Set(rows.map((row) => row.channelId ?? 0))]
@@ -85,9 +86,15 @@ async function lookUp(db: Db, rows: readonly Pick<Passed, 'taskId' | 'channelId'
     db.tasks.find({ _id: trusted({ $in: taskIds }) }, { state: 1 }).lean(),
     db.channels.find({ _id: trusted({ $in: channelIds }) }, { _id: 1 }).lean(),
   ])
+  const byId = new Map(tasks.map((task) => [task._id, task]))
   const there = new Set(channels.map((row) => row._id))
+  const taskOf = ({ taskId }: Pick<Passed, 'taskId'>): TaskFacts | undefined => byId.get(taskId)
   return {
-    over: new Set(tasks.filter((task) => !isOpen(task.state)).map((task) => task._id)),
-    gone: new Set(channelIds.filter((id) => !there.has(id))),
+    taskOf,
+    isOver(row: Pick<Passed, 'taskId'>): boolean {
+      const task = taskOf(row)
+      return task !== undefined && !isOpen(task.state)
+    },
+    isGone: ({ channelId }: Pick<Passed, 'channelId'>): boolean => !there.has(channelId ?? 0),
   }
 }

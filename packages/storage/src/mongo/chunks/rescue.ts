@@ -1,4 +1,4 @@
-import type { Channel, ChunkRef, Rescue } from '@fanfare/core'
+import { after, type Channel, type ChunkRef, type Rescue, type TaskFacts } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import { later } from '../clock.ts'
 import type { Db } from '../connect.ts'
@@ -6,8 +6,8 @@ import { byIdsInOrder, rawOf } from '../rows.ts'
 import type { ChunkDoc, WakeKind } from '../schemas.ts'
 import { committed } from '../tasks/ranges.ts'
 import { isSending } from '../tasks/rows.ts'
-import { chunkKey, DRAFT_FIELDS, type Draft, putFlags } from './rows.ts'
-import { draftOf, swap } from './swap.ts'
+import { chunkKey, DRAFT_FIELDS, type Draft } from './rows.ts'
+import { moved, type Swap, swap } from './swap.ts'
 
 type LostKind = Exclude<WakeKind, 'sync'>
 type LostRow = Pick<
@@ -76,22 +76,12 @@ const toRescue = (row: LostRow, platform: Channel['platform']): Rescue => ({
 })
 
 export async function requeue(db: Db, refs: readonly ChunkRef[], leaseMs: number): Promise<ChunkRef[]> {
-  const now = await db.clock.now()
-  const rows = (await readRefs(db, refs)).filter((row) => row.lane !== 'sync' && row.wakeAt && row.wakeAt < now)
-  const swaps = rows.map((row) => ({ row, next: requeued(row, later(now, leaseMs)) }))
+  const now = (await db.clock.now()).getTime()
+  const swaps = (await readRefs(db, refs)).flatMap(({ row, gen }) =>
+    moved(row, (ledger) => after('requeue', ledger, { now, gen, leaseMs })),
+  )
   const won = await swap(db, swaps)
   return swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : []))
-}
-
-/** What was started stays so: a claim must know what may have reached the vendor. */
-function requeued(row: Draft, leaseUntil: Date): Draft {
-  const next = draftOf(row)
-  next.gen++
-  next.state = 'queued'
-  next.leaseUntil = leaseUntil
-  next.nextAt = undefined
-  putFlags(next, leaseUntil)
-  return next
 }
 
 export const toRef = ({ taskId, seq, gen }: Pick<Draft, 'taskId' | 'seq' | 'gen'>): ChunkRef => ({
@@ -100,38 +90,33 @@ export const toRef = ({ taskId, seq, gen }: Pick<Draft, 'taskId' | 'seq' | 'gen'
   gen,
 })
 
-/** The chunks that still have the `gen` of their ref. */
-async function readRefs(db: Db, refs: readonly ChunkRef[]): Promise<Draft[]> {
+/** The chunks that are there, each with the generation its ref names. */
+async function readRefs(db: Db, refs: readonly ChunkRef[]): Promise<{ row: Draft; gen: number }[]> {
   if (refs.length === 0) return []
   const gens = new Map(refs.map((ref) => [chunkKey(ref.taskId, ref.seq), ref.gen]))
-  const rows = await db.chunks.find({ _id: trusted({ $in: [...gens.keys()] }) }, DRAFT_FIELDS).lean()
-  return rows.filter((row) => row.gen === gens.get(row._id))
+  const rows = await db.chunks.find({ _id: trusted({ $in: [...gens.keys()] }) }, DRAFT_FIELDS).lean<Draft[]>()
+  return rows.map((row) => ({ row, gen: gens.get(row._id) ?? 0 }))
 }
 
 export async function park(db: Db, refs: readonly ChunkRef[]): Promise<boolean[]> {
-  if (refs.length === 0) return []
-  const gens = new Map(refs.map((ref) => [chunkKey(ref.taskId, ref.seq), ref.gen]))
-  const found = await db.chunks.find({ _id: trusted({ $in: [...gens.keys()] }) }, DRAFT_FIELDS).lean<Draft[]>()
-  const rows = found.filter(({ _id, gen, state, lane }) => {
-    return gen >= (gens.get(_id) ?? 0) && (state === 'planned' || state === 'queued') && lane !== 'sync'
-  })
-  const taskIds = [...new Set(rows.map((row) => row.taskId))]
-  const tasks = await db.tasks.find({ _id: trusted({ $in: taskIds }) }, { canary: 1 }).lean()
-  const held = new Set(tasks.filter(({ canary }) => canary && canary.state !== 'passed').map((task) => task._id))
-  const now = await db.clock.now()
-  const swaps = rows.filter((row) => !held.has(row.taskId)).map((row) => ({ row, next: parked(row, now) }))
+  const rows = await readRefs(db, refs)
+  const taskIds = [...new Set(rows.map(({ row }) => row.taskId))]
+  const tasks = await db.tasks.find({ _id: trusted({ $in: taskIds }) }, { state: 1, canary: 1 }).lean()
+  const byId = new Map(tasks.map((task) => [task._id, task]))
+  const now = (await db.clock.now()).getTime()
+  const parked = (row: Draft, gen: number, task: TaskFacts): Swap[] =>
+    moved(row, (ledger) => after('park', ledger, { now, gen, task }))
+  const swaps: Swap[] = []
+  const staying = new Set<string>()
+  for (const { row, gen } of rows) {
+    const task = byId.get(row.taskId)
+    const own = task ? parked(row, gen, task) : []
+    swaps.push(...own)
+    // Its canary alone holds it back.
+    if (task && own.length === 0 && parked(row, gen, { state: task.state }).length > 0) staying.add(row._id)
+  }
   await swap(db, swaps)
-  const staying = new Set(rows.filter((row) => held.has(row.taskId)).map((row) => row._id))
   return refs.map((ref) => !staying.has(chunkKey(ref.taskId, ref.seq)))
-}
-
-function parked(row: Draft, now: Date): Draft {
-  const next = draftOf(row)
-  next.gen++
-  next.state = 'waiting'
-  next.leaseUntil = undefined
-  putFlags(next, now)
-  return next
 }
 
 /** Moves only the sweeper's instant: a claim must still find the lease as passed as it is. */

@@ -1,17 +1,19 @@
 import {
   type Chunk,
+  type ChunkState,
+  type Codes,
   countOutcomes,
-  isFinal,
+  created,
+  type LedgerRow,
   type Member,
   type NewChunk,
-  type Outcome,
   packOutcomes,
-  reasonBeside,
   type Task,
+  toCodes,
+  toOutcomes,
   unpackOutcomes,
 } from '@fanfare/core'
-import { later } from '../clock.ts'
-import type { ChunkDoc, ChunkFlags, ReasonDoc } from '../schemas.ts'
+import type { ChunkDoc, ChunkFlags, ReasonDoc, WakeKind } from '../schemas.ts'
 
 export const chunkKey = (taskId: string | number, seq: number): string => `${taskId}.${seq}`
 
@@ -25,34 +27,46 @@ export type Draft = Pick<
 /** All of a draft without the members, which are the larger part. */
 export const DRAFT_FIELDS = { ids: 0, users: 0 } as const
 
-export const outcomesOf = (row: Pick<Draft, 'outcomes' | 'size'>): Outcome[] => unpackOutcomes(row.outcomes, row.size)
+/** What the ledger is told of a chunk, and reads and changes of it. */
+export function toLedger(row: Draft): LedgerRow {
+  const { lane, state, gen, fence, starts, started, tries } = row
+  return {
+    ...{ lane, state, gen, fence, starts, started, tries },
+    leaseUntil: row.leaseUntil?.getTime() ?? null,
+    nextAt: row.nextAt?.getTime() ?? null,
+    dueAt: row.wakeAt?.getTime() ?? null,
+    outcomes: unpackOutcomes(row.outcomes, row.size),
+    reasons: new Map(row.reasons.map((reason) => [reason.r, indicesOf(reason)])),
+  }
+}
+
+/** The chunk as the ledger left it. Lists of members that it did not replace are not written again. */
+export function withLedger(row: Draft, before: LedgerRow, next: LedgerRow): Draft {
+  const { state, gen, fence, starts, started, tries } = next
+  const fields = { ...{ state, gen, fence, starts, started, tries }, ...instantsOf(next) }
+  return {
+    ...row,
+    ...fields,
+    ...(next.outcomes !== before.outcomes && packed(next.outcomes)),
+    ...(next.reasons !== before.reasons && { reasons: Array.from(next.reasons, toReason) }),
+    ...flagsOf({ ...row, ...fields }),
+  }
+}
+
+const instantsOf = ({ leaseUntil, nextAt, dueAt }: Pick<LedgerRow, 'leaseUntil' | 'nextAt' | 'dueAt'>) => ({
+  leaseUntil: toDate(leaseUntil),
+  nextAt: toDate(nextAt),
+  wakeAt: toDate(dueAt),
+})
+const toDate = (instant: number | null): Date | undefined => (instant === null ? undefined : new Date(instant))
 
 /** The outcomes and what is counted of them, always in one write. */
-export function putOutcomes(row: Draft, outcomes: readonly Outcome[]): void {
-  row.outcomes = Buffer.from(packOutcomes(outcomes))
-  row.counts = countOutcomes(outcomes)
-}
+const packed = (codes: Codes): Pick<Draft, 'outcomes' | 'counts'> => ({
+  outcomes: Buffer.from(packOutcomes(codes)),
+  counts: countOutcomes(codes),
+})
 
-/** Of each member the reason, absent where it has none. */
-export function reasonsByMember(row: Pick<Draft, 'reasons' | 'size'>): (string | undefined)[] {
-  const byMember = new Array<string | undefined>(row.size)
-  for (const reason of row.reasons) for (const index of indicesOf(reason)) byMember[index] = reason.r
-  return byMember
-}
-
-export function putReasons(row: Draft, byMember: readonly (string | undefined)[]): void {
-  const groups = new Map<string, number[]>()
-  byMember.forEach((reason, index) => {
-    if (reason === undefined) return
-    const kept = reasonBeside(groups, reason)
-    const group = groups.get(kept)
-    if (group) group.push(index)
-    else groups.set(kept, [index])
-  })
-  row.reasons = [...groups].map(([r, indices]) => toReason(r, indices))
-}
-
-const toReason = (r: string, indices: readonly number[]): ReasonDoc => {
+const toReason = ([r, indices]: readonly [string, readonly number[]]): ReasonDoc => {
   const i = Buffer.alloc(indices.length * 2)
   indices.forEach((index, position) => {
     i.writeUInt16LE(index, position * 2)
@@ -63,59 +77,51 @@ const toReason = (r: string, indices: readonly number[]): ReasonDoc => {
 const indicesOf = ({ n, i }: ReasonDoc): number[] =>
   Array.from({ length: n }, (_, position) => i.readUInt16LE(position * 2))
 
-/** The state's flags (schemas.ts). `now` is the instant from which a planned chunk waits for its job. */
-export function putFlags(row: Draft, now: Date): void {
-  const final = row.state === 'done' || row.state === 'dead'
-  const waiting = row.state === 'waiting'
-  const isBusy = !final && !waiting && row.lane === 'bulk'
-  row.openTask = final ? undefined : row.taskId
-  row.waits = waiting && row.lane === 'bulk' ? row.channelId : undefined
-  row.parks = waiting && row.lane !== 'bulk' ? row.channelId : undefined
-  row.busy = isBusy ? row.channelId : undefined
-  const wake = final || waiting ? undefined : wakeOf(row, now)
-  row.wakeKind = wake?.[0]
-  row.wakeAt = wake?.[1]
+type Flagged = Pick<Draft, 'taskId' | 'channelId' | 'lane' | 'state' | 'nextAt' | 'wakeAt'>
+
+/** The state's flags (schemas.ts), but for `wakeAt`, which the ledger says. */
+function flagsOf({ taskId, channelId, lane, state, nextAt, wakeAt }: Flagged): Omit<Required<Flags>, 'wakeAt'> {
+  const final = state === 'done' || state === 'dead'
+  const waiting = state === 'waiting'
+  return {
+    openTask: final ? undefined : taskId,
+    waits: waiting && lane === 'bulk' ? channelId : undefined,
+    parks: waiting && lane !== 'bulk' ? channelId : undefined,
+    busy: !final && !waiting && lane === 'bulk' ? channelId : undefined,
+    wakeKind: wakeAt && (lane === 'sync' ? 'sync' : wakeKindOf(state, nextAt)),
+  }
 }
 
-function wakeOf(row: Draft, now: Date): [NonNullable<ChunkFlags['wakeKind']>, Date] {
-  if (row.lane === 'sync') return ['sync', row.leaseUntil ?? now]
-  if (row.state === 'planned') return ['planned', now]
-  if (row.state === 'queued' && row.nextAt) return ['deferred', row.nextAt]
-  return ['lease', row.leaseUntil ?? now]
-}
+type Flags = { [Key in keyof ChunkFlags]: ChunkFlags[Key] }
 
-export const isAllFinal = (outcomes: readonly Outcome[]): boolean => outcomes.every(isFinal)
+function wakeKindOf(state: ChunkState, nextAt: Date | undefined): WakeKind {
+  if (state === 'planned') return 'planned'
+  return state === 'queued' && nextAt ? 'deferred' : 'lease'
+}
 
 type Owner = Pick<Task, 'id' | 'appId' | 'lane' | 'expiresAt'>
 
-/** A chunk without a channel is final when it is written; others are in `state` unless they say otherwise. */
 export function newRow(task: Owner, chunk: NewChunk, defaults: { now: Date; state: 'planned' | 'waiting' }): ChunkDoc {
   const size = chunk.members.length
-  const row: ChunkDoc = {
+  const first = created(chunk, { now: defaults.now.getTime(), state: defaults.state })
+  const { leaseUntil: _lease, nextAt: _next, dueAt: _due, ...counters } = first
+  const row = {
     _id: chunkKey(task.id, chunk.seq),
     taskId: Number(task.id),
     seq: chunk.seq,
     appId: Number(task.appId),
-    ...(chunk.channelId !== undefined && { channelId: Number(chunk.channelId) }),
+    channelId: chunk.channelId === undefined ? undefined : Number(chunk.channelId),
     lane: task.lane,
     size,
     ...packMembers(chunk.members),
-    outcomes: Buffer.alloc(0),
-    counts: {},
-    reasons: Object.entries(chunk.reasons ?? {}).map(([reason, indices]) => toReason(reason, indices)),
-    state: chunk.state ?? (chunk.channelId === undefined ? 'done' : defaults.state),
-    gen: 0,
-    fence: chunk.fence ?? 0,
-    starts: chunk.starts ?? 0,
-    started: chunk.started ?? 0,
-    tries: 0,
-    ...(chunk.leaseMs !== undefined && { leaseUntil: later(defaults.now, chunk.leaseMs) }),
+    ...packed(chunk.outcomes ? toCodes(chunk.outcomes) : new Uint8Array(size)),
+    reasons: Object.entries(chunk.reasons ?? {}).map(toReason),
+    ...counters,
+    ...instantsOf(first),
     at: task.expiresAt,
     rev: 0,
   }
-  putOutcomes(row, chunk.outcomes ?? new Array<Outcome>(size).fill('unsent'))
-  putFlags(row, defaults.now)
-  return withoutUndefined(row)
+  return withoutUndefined({ ...row, ...flagsOf(row) })
 }
 
 function withoutUndefined<T extends object>(row: T): T {
@@ -149,7 +155,7 @@ export function toChunk(row: ChunkDoc): Chunk {
     ...(row.channelId !== undefined && { channelId: String(row.channelId) }),
     lane,
     members: unpackMembers(row),
-    outcomes: outcomesOf(row),
+    outcomes: toOutcomes(unpackOutcomes(row.outcomes, row.size)),
     reasons: Object.fromEntries(row.reasons.map((reason) => [reason.r, indicesOf(reason)])),
     ...{ state, gen, fence, starts, started, tries },
     ...(leaseUntil && { leaseUntil }),

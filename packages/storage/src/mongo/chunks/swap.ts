@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import type { LedgerRow } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
 import { onceMore } from '../errors.ts'
 import { rawOf } from '../rows.ts'
-import type { Draft } from './rows.ts'
+import { type Draft, toLedger, withLedger } from './rows.ts'
 
-/** A chunk as it was read, and as it should be. */
-export type Swap = { row: Draft; next: Draft }
+/** A chunk as it was read, and as it should be; what is the same is not written. */
+export type Swap<Row extends Draft = Draft> = { row: Row; next: Row }
 
-/** A copy to be changed; what is not changed is not written. */
-export const draftOf = <Row extends Draft>(row: Row): Row => ({ ...row })
+/** A chunk after an event of the ledger; undefined where the ledger has no such step. */
+export function moved<Row extends Draft>(row: Row, move: (ledger: LedgerRow) => LedgerRow | undefined): Swap<Row>[] {
+  const before = toLedger(row)
+  const next = move(before)
+  return next ? [{ row, next: { ...row, ...withLedger(row, before, next) } }] : []
+}
 
 /**
  * Changes each chunk if nobody did since it was read (`rev`), all in one unordered bulk; answers for each whether it was

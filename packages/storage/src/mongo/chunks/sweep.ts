@@ -3,7 +3,7 @@ import { later } from '../clock.ts'
 import type { Db } from '../connect.ts'
 import { insertAll } from '../rows.ts'
 import { NO_APP, tombstone } from '../tasks/rows.ts'
-import { end, find, isBeingSent } from './end.ts'
+import { end, find } from './end.ts'
 import { endPassed, endWaiting } from './leftover.ts'
 
 const ORPHAN_MS = 60_000
@@ -13,38 +13,39 @@ const CANCEL_LOOK = 5000
 export async function expire(db: Db, limit: number): Promise<number> {
   const now = await db.clock.now()
   const tasks = await db.tasks
-    .find({ openUntil: trusted({ $lte: now }) }, { _id: 1 })
+    .find({ openUntil: trusted({ $lte: now }) }, { state: 1, expiresAt: 1 })
     .sort({ openUntil: 1 })
     .limit(limit)
     .lean()
-  const ids = tasks.map((task) => task._id)
-  const rows = ids.length > 0 ? await find(db, { openTask: trusted({ $in: ids }) }, limit) : []
-  const idle = rows.filter((row) => !isBeingSent(row, now))
-  const expired = await end(db, idle, { outcome: 'expired', state: 'done' }, now)
+  const byId = new Map(tasks.map((task) => [task._id, task]))
+  const rows = byId.size > 0 ? await find(db, { openTask: trusted({ $in: [...byId.keys()] }) }, limit) : []
+  const expired = await end(db, rows, ({ taskId }) => {
+    const task = byId.get(taskId)
+    return { events: ['expire'], given: { now: now.getTime(), ...(task && { task }) } }
+  })
   return expired + (await endPassed(db, limit, now)) + (await endWaiting(db, limit, now))
 }
 
 export async function abandonSync(db: Db, limit: number): Promise<number> {
   const now = await db.clock.now()
   const rows = await find(db, { wakeKind: 'sync', wakeAt: trusted({ $lt: now }) }, limit)
-  return end(db, rows, { outcome: 'unknown', reason: 'abandoned', state: 'done' }, now)
+  return end(db, rows, () => ({ events: ['abandon'], given: { now: now.getTime() } }))
 }
 
 export async function bury(db: Db, maxStarts: number, limit: number): Promise<number> {
   const now = await db.clock.now()
   const passed = { wakeKind: 'lease' as const, wakeAt: trusted({ $lt: now }), starts: trusted({ $gt: maxStarts }) }
-  const rows = (await find(db, passed, limit)).filter((row) => !isBeingSent(row, now))
-  return end(db, rows, { outcome: 'unknown', reason: 'poison', state: 'dead' }, now)
+  const given = { now: now.getTime(), maxStarts }
+  return end(db, await find(db, passed, limit), () => ({ events: ['bury'], given }))
 }
 
 /** In steps, from the lowest chunk up, until a pass finds none that it may end. */
 export async function cancel(db: Db, taskId: string): Promise<number> {
   let cancelled = 0
   for (;;) {
-    const now = await db.clock.now()
+    const given = { now: (await db.clock.now()).getTime() }
     const rows = await find(db, { openTask: Number(taskId) }, CANCEL_LOOK)
-    const idle = rows.filter((row) => !isBeingSent(row, now))
-    const ended = await end(db, idle, { outcome: 'cancelled', state: 'done' }, now)
+    const ended = await end(db, rows, () => ({ events: ['cancel'], given }))
     cancelled += ended
     if (ended === 0) return cancelled
   }

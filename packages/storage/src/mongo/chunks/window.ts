@@ -1,18 +1,19 @@
-import type { BacklogRow, ChunkRef, WaitingLane } from '@fanfare/core'
+import { after, type BacklogRow, type ChunkRef, type WaitingLane } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import type { Db } from '../connect.ts'
 import type { TaskDoc } from '../schemas.ts'
 import { committed } from '../tasks/ranges.ts'
 import { isSending } from '../tasks/rows.ts'
 import { toRef } from './rescue.ts'
-import { DRAFT_FIELDS, type Draft, putFlags } from './rows.ts'
-import { draftOf, swap } from './swap.ts'
+import { DRAFT_FIELDS, type Draft } from './rows.ts'
+import { moved, swap } from './swap.ts'
 
 type Head = Pick<TaskDoc, '_id' | 'state' | 'canary'>
 const HEAD = { state: 1, canary: 1 } as const
 
-/** Tasks that may have chunks promoted: being sent, and no canary that runs or was held. */
-const mayGo = (task: Head): boolean => isSending(task.state) && (!task.canary || task.canary.state === 'passed')
+/** Tasks whose waiting chunks are looked at: being sent, and no canary that runs or was held. */
+const mayGo = (task: Head | null | undefined): boolean =>
+  !!task && isSending(task.state) && (!task.canary || task.canary.state === 'passed')
 
 export const promote = (db: Db, channelId: string, limit: number, lane: WaitingLane = 'bulk'): Promise<ChunkRef[]> =>
   (lane === 'bulk' ? promoteBulk : promoteSingles)(db, channelId, limit)
@@ -28,20 +29,17 @@ async function promoteSingles(db: Db, channelId: string, limit: number): Promise
       .limit(limit - promoted.length)
       .lean()
     if (rows.length === 0) break
-    const going = await tasksToGo(db, new Set(rows.map((row) => row.taskId)))
-    const now = await db.clock.now()
-    const swaps = rows.filter((row) => going.has(row.taskId)).map((row) => ({ row, next: planned(row, now) }))
-    const won = await swap(db, swaps)
-    promoted.push(...swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : [])))
+    const { tried, refs } = await promoteAll(db, rows, await headsOf(db, new Set(rows.map((row) => row.taskId))))
+    promoted.push(...refs)
     // What was promoted, here or by another, is not among the waiting any more.
-    skip += rows.length - swaps.length
+    skip += rows.length - tried
   }
   return promoted
 }
 
-async function tasksToGo(db: Db, ids: ReadonlySet<number>): Promise<Set<number>> {
+async function headsOf(db: Db, ids: ReadonlySet<number>): Promise<Map<number, Head>> {
   const tasks = await db.tasks.find({ _id: trusted({ $in: [...ids] }) }, HEAD).lean()
-  return new Set(tasks.filter(mayGo).map((task) => task._id))
+  return new Map(tasks.map((task) => [task._id, task]))
 }
 
 /** Steps from task to task, so that the waiting chunks of a paused one are not read. */
@@ -52,13 +50,13 @@ async function promoteBulk(db: Db, channelId: string, limit: number): Promise<Ch
     place = await nextPair(db, place, true)
     if (!place) break
     const task: Head | null = await db.tasks.findOne({ _id: place.task }, HEAD).lean()
-    if (task && mayGo(task)) promoted.push(...(await promoteOf(db, place, limit - promoted.length)))
+    if (task && mayGo(task)) promoted.push(...(await promoteOf(db, { ...place, head: task }, limit - promoted.length)))
   }
   return promoted
 }
 
 /** What another promoter took meanwhile, and what a crashed planner left behind, is passed over. */
-async function promoteOf(db: Db, place: Place, limit: number): Promise<ChunkRef[]> {
+async function promoteOf(db: Db, place: Place & { head: Head }, limit: number): Promise<ChunkRef[]> {
   const promoted: ChunkRef[] = []
   for (let after = -1; promoted.length < limit; ) {
     const rows: Draft[] = await db.chunks
@@ -69,22 +67,26 @@ async function promoteOf(db: Db, place: Place, limit: number): Promise<ChunkRef[
     const last = rows.at(-1)
     if (!last) break
     after = last.seq
-    const now = await db.clock.now()
-    const swaps = (await committed(db, rows)).map((row) => ({ row, next: planned(row, now) }))
-    const won = await swap(db, swaps)
-    promoted.push(...swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : [])))
+    const { refs } = await promoteAll(db, await committed(db, rows), new Map([[place.task, place.head]]))
+    promoted.push(...refs)
   }
   return promoted
 }
 
-/** That it belongs to its task is known from here on, so whoever claims it need not look at its range. */
-function planned(row: Draft, now: Date): Draft {
-  const next = draftOf(row)
-  next.state = 'planned'
-  next.range = undefined
-  putFlags(next, now)
-  return next
+/** Promotes these, each if the ledger lets it go by its task and nobody changed it; answers how many it tried, and who went. */
+async function promoteAll(db: Db, rows: readonly Draft[], tasks: ReadonlyMap<number, Head>): Promise<Promoted> {
+  const now = (await db.clock.now()).getTime()
+  const swaps = rows.flatMap((row) => {
+    const task = tasks.get(row.taskId)
+    const going = task ? moved(row, (ledger) => after('promote', ledger, { now, task })) : []
+    // That it belongs to its task is known from here on, so whoever claims it need not look at its range.
+    return going.map(({ next }) => ({ row, next: { ...next, range: undefined } }))
+  })
+  const won = await swap(db, swaps)
+  return { tried: swaps.length, refs: swaps.flatMap(({ next }, index) => (won[index] ? [toRef(next)] : [])) }
 }
+
+type Promoted = { tried: number; refs: ChunkRef[] }
 
 type Place = { channel: number; task: number }
 
@@ -130,8 +132,8 @@ export async function parkedChannels(db: Db, after = 0): Promise<number[]> {
 export async function backlog(db: Db, limit: number, after = '0'): Promise<BacklogRow[]> {
   const pairs = await waitingPairs(db, Number(after))
   const singles = new Set(await parkedChannels(db, Number(after)))
-  const going = await tasksToGo(db, new Set(pairs.map((pair) => pair.task)))
-  const bulk = new Set(pairs.filter((pair) => going.has(pair.task)).map((pair) => pair.channel))
+  const heads = await headsOf(db, new Set(pairs.map((pair) => pair.task)))
+  const bulk = new Set(pairs.filter(({ task }) => mayGo(heads.get(task))).map((pair) => pair.channel))
   return channelsWithOpen(db, { bulk, singles }, limit)
 }
 

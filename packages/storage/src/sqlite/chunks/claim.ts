@@ -1,30 +1,26 @@
-import type { ChunkRef, Claimed, Task } from '@fanfare/core'
-import type { Db } from '../db.ts'
-import { toJson, toKey } from '../db.ts'
-import { type TaskRow, taskColumns, toTask } from '../tasks/rows.ts'
 import {
-  type ChunkRow,
-  chunkColumns,
-  countsOf,
-  type Digits,
-  DONE,
-  digitOf,
-  isAllFinal,
-  packed,
-  STARTED,
-  toChunk,
-  toReasons,
-  UNSENT,
-  unpacked,
-} from './rows.ts'
+  begin,
+  type ChunkRef,
+  type Claimed,
+  FIELD_MOVES,
+  isFinalCode,
+  type LedgerRow,
+  type Task,
+  toOutcomes,
+} from '@fanfare/core'
+import type { Db } from '../db.ts'
+import { toKey } from '../db.ts'
+import { type TaskRow, taskColumns, toTask } from '../tasks/rows.ts'
+import { type ChunkRow, chunkColumns, digitsOf, isCommon, ledgerOf, toChunk, toLedger } from './rows.ts'
+import { save, setSql } from './save.ts'
 
 type Terms = { leaseMs: number; firstWindow: number }
-type ClaimedRow = { row: ChunkRow; wasStarted: number }
+/** `begun`: what the ledger makes of it where the statement cannot know. */
+type ClaimedRow = { row: ChunkRow; task: Task; begun?: LedgerRow }
 
-/** `was_started` keeps the window of the claim before: what stands below it may have reached the vendor. */
+/** `was_started` keeps how far the claimer before had come: what stands below it may have reached the vendor. */
 const CLAIM = `
-  update chunks set state = 3, fence = fence + 1, starts = starts + 1, was_started = started,
-    started = min(size, ?3), lease_until = ?4, due_at = ?4, next_at = null
+  update chunks set ${setSql(FIELD_MOVES.claim, { lease: '?4' })}, was_started = started, started = min(size, ?3)
   from json_each(?1) j cross join tasks t
   where chunks.task = j.value ->> 0 and chunks.seq = j.value ->> 1 and chunks.gen >= j.value ->> 2
     and chunks.lane > 0
@@ -46,57 +42,48 @@ export async function claim(db: Db, refs: readonly ChunkRef[], terms: Terms): Pr
       wasStarted: Number(wasStarted),
     }))
     const tasks = tasksOf(db, rows)
-    return answer(refs, settleCrashed(db, rows, tasks), tasks)
+    const claimed = rows.flatMap(({ row, wasStarted }) => {
+      const task = tasks.get(row[0])
+      return task ? begun({ row, task }, wasStarted, { now, firstWindow: terms.firstWindow }) : []
+    })
+    save(
+      db,
+      claimed.flatMap(({ row: [task, seq], begun }) => (begun ? { task, seq, row: begun } : [])),
+    )
+    return answer(refs, claimed)
   })
 }
 
-function tasksOf(db: Db, rows: readonly ClaimedRow[]): Map<number, Task> {
+function tasksOf(db: Db, rows: readonly { row: ChunkRow }[]): Map<number, Task> {
   const ids = new Set(rows.map(({ row }) => row[0]))
   if (ids.size === 0) return new Map()
   const found = db.json<TaskRow[]>(TASKS, [JSON.stringify([...ids])])
   return new Map(found.map((row) => [row[0], toTask(row)]))
 }
 
-function answer(
-  refs: readonly ChunkRef[],
-  rows: readonly ClaimedRow[],
-  tasks: ReadonlyMap<number, Task>,
-): (Claimed | undefined)[] {
-  const byRef = new Map(rows.map(({ row }) => [`${row[0]}.${row[1]}`, row]))
+/** The statement is right where all members are alike and open, and where no crash puts any in doubt. */
+function begun(claimed: ClaimedRow, wasStarted: number, given: { now: number; firstWindow: number }): ClaimedRow {
+  const { row, task } = claimed
+  const digits = digitsOf(row)
+  const inDoubt = wasStarted > 0 && task.onUnknown === 'drop'
+  if (isCommon(digits) && !isFinalCode(Number(digits.charAt(0))) && !inDoubt) return claimed
+  const next = toLedger(ledgerOf(row), given.now)
+  begin(next, wasStarted, { ...given, task })
+  return { ...claimed, begun: next }
+}
+
+function answer(refs: readonly ChunkRef[], claimed: readonly ClaimedRow[]): (Claimed | undefined)[] {
+  const going = claimed.filter(({ begun }) => begun?.state !== 'done')
+  const byRef = new Map(going.map((one) => [`${one.row[0]}.${one.row[1]}`, one]))
   return refs.map(({ taskId, seq }) => {
     const key = `${toKey(taskId)}.${seq}`
-    const row = byRef.get(key)
-    const task = row && tasks.get(row[0])
-    if (!row || !task) return undefined
+    const one = byRef.get(key)
+    if (!one) return undefined
     byRef.delete(key)
-    return { chunk: toChunk(row), task }
+    const { row, task, begun } = one
+    return {
+      chunk: { ...toChunk(row), ...(begun && { started: begun.started, outcomes: toOutcomes(begun.outcomes) }) },
+      task,
+    }
   })
-}
-
-const SETTLE = `
-  update chunks set outcomes = j.value ->> 2, counts = j.value ->> 3, state = j.value ->> 4
-  from json_each(?) j where task = j.value ->> 0 and seq = j.value ->> 1`
-
-/**
- * Of tasks with `onUnknown: drop`, members that the crashed claimer may have sent become `unknown` and stay so; a chunk
- * that has no open member then is done. With `resend` they are simply still open.
- */
-function settleCrashed(db: Db, rows: readonly ClaimedRow[], tasks: ReadonlyMap<number, Task>): ClaimedRow[] {
-  const crashed = rows.filter((claimed) => claimed.wasStarted > 0 && tasks.get(claimed.row[0])?.onUnknown === 'drop')
-  if (crashed.length === 0) return [...rows]
-  const settled = crashed.map(({ row, wasStarted }) => {
-    const digits = withUnknown(unpacked(row[14]), wasStarted)
-    row[14] = packed(digits)
-    if (isAllFinal(digits)) row[5] = DONE
-    return [row[0], row[1], row[14], countsOf(digits, toReasons(row[15])), row[5]]
-  })
-  db.run(SETTLE, [toJson(settled)])
-  return rows.filter(({ row }) => row[5] !== DONE)
-}
-
-export function withUnknown(digits: Digits, below: number): Digits {
-  const unknown = digitOf('unknown')
-  return Array.from(digits, (digit, index) =>
-    index < below && (digit === UNSENT || digit === STARTED) ? unknown : digit,
-  ).join('')
 }

@@ -1,24 +1,21 @@
 import type { Db } from '../db.ts'
-import { end, OPEN_COLUMNS } from './end.ts'
-import { DONE } from './rows.ts'
+import { type Ending, end, FOUND } from './end.ts'
 import { NEXT_CHANNEL, NEXT_TASK, next } from './window.ts'
 
-/** What members of a removed channel are told, as in a synchronous push (docs/wire-api.md §1.4). */
-export const NO_NOTIFIER = 'no notifier exist'
+const LEFT: Ending = { events: ['taskOver', 'channelGone'] }
+const LEFT_WITHOUT_CHANNEL: Ending = { ...LEFT, given: { isChannelGone: true } }
 
 const CHANNEL = 'select 1 from channels where id = ?'
 const ENDED = 'select 1 from tasks where id = ? and state > 3'
 const OF_CHANNEL = `
-  select ${OPEN_COLUMNS} from (
-    select task, seq, outcomes, reasons from chunks where state = 0 and channel = ?2 and ?1 > 0 limit ?3)`
+  select ${FOUND} from chunks c cross join tasks t on t.id = c.task
+  where c.state = 0 and c.channel = ?2 and ?1 > 0 limit ?3`
 const OF_TASK = `
-  select ${OPEN_COLUMNS} from (
-    select task, seq, outcomes, reasons from chunks
-    where state = 0 and channel = ?2 and ?1 > 0 and lane = 2 and task = ?4 limit ?3)`
+  select ${FOUND} from chunks c cross join tasks t on t.id = c.task
+  where c.state = 0 and c.channel = ?2 and ?1 > 0 and c.lane = 2 and c.task = ?4 limit ?3`
 const SINGLES_ENDED = `
-  select ${OPEN_COLUMNS} from (
-    select c.task, c.seq, c.outcomes, c.reasons from chunks c cross join tasks t on t.id = c.task
-    where c.state = 0 and c.channel = ?2 and ?1 > 0 and c.lane = 1 and t.state > 3 limit ?3)`
+  select ${FOUND} from chunks c cross join tasks t on t.id = c.task
+  where c.state = 0 and c.channel = ?2 and ?1 > 0 and c.lane = 1 and t.state > 3 limit ?3`
 
 /**
  * Ends waiting chunks that nobody will promote: of removed channels, and of tasks that were cancelled by a process that
@@ -37,11 +34,11 @@ export async function endWaiting(db: Db, limit: number): Promise<number> {
 
 async function endOfChannel(db: Db, channel: number, limit: number): Promise<number> {
   if ((await db.read(() => db.all(CHANNEL, [channel]))).length === 0) {
-    return end(db, OF_CHANNEL, [channel, limit], { outcome: 'rejected', reason: NO_NOTIFIER, state: DONE })
+    return end(db, OF_CHANNEL, [channel, limit], LEFT_WITHOUT_CHANNEL)
   }
   let ended = 0
   for (const task of await db.read(() => endedTasks(db, channel))) {
-    ended += await end(db, OF_TASK, [channel, limit, task], { outcome: 'cancelled', state: DONE })
+    ended += await end(db, OF_TASK, [channel, limit, task], LEFT)
   }
   return ended
 }
@@ -61,7 +58,7 @@ export async function endSingles(db: Db, limit: number): Promise<number> {
   let ended = 0
   let channel = await db.read(() => next(db, NEXT_CHANNEL, [0]))
   while (channel !== undefined) {
-    ended += await end(db, SINGLES_ENDED, [channel, limit], { outcome: 'cancelled', state: DONE })
+    ended += await end(db, SINGLES_ENDED, [channel, limit], LEFT)
     const after = channel
     channel = await db.read(() => next(db, NEXT_CHANNEL, [after]))
   }

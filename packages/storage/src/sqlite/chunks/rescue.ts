@@ -1,7 +1,8 @@
-import type { ChunkRef, PlatformName, Rescue } from '@fanfare/core'
+import { type ChunkRef, type ChunkState, FIELD_MOVES, type PlatformName, type Rescue } from '@fanfare/core'
 import type { Db } from '../db.ts'
 import { toKey } from '../db.ts'
-import { CHUNK_STATES, LANES, PLANNED, SENDING } from './rows.ts'
+import { CHUNK_STATES, LANES } from './rows.ts'
+import { setSql } from './save.ts'
 
 type LostRow = [
   task: number,
@@ -34,17 +35,21 @@ export function lost(db: Db, graceMs: number, limit: number): Rescue[] {
     platform: platform as PlatformName,
     channelId: String(channel),
     lane: LANES[lane] ?? 'bulk',
-    state: CHUNK_STATES[state] ?? 'queued',
-    reason: state === PLANNED ? 'planned' : state === SENDING || nextAt === null ? 'lease' : 'deferred',
+    ...reasonOf(CHUNK_STATES[state] ?? 'queued', nextAt),
   }))
 }
+
+const reasonOf = (state: ChunkState, nextAt: number | null): Pick<Rescue, 'state' | 'reason'> => ({
+  state,
+  reason: state === 'planned' ? 'planned' : state === 'sending' || nextAt === null ? 'lease' : 'deferred',
+})
 
 const refsJson = (refs: readonly ChunkRef[]): string =>
   JSON.stringify(refs.map(({ taskId, seq, gen }) => [toKey(taskId), seq, gen]))
 
 const SAME_CHUNK = 'task = j.value ->> 0 and seq = j.value ->> 1 and gen = j.value ->> 2'
 const REQUEUE = `
-  update chunks set gen = gen + 1, state = 2, lease_until = ?3, due_at = ?3, next_at = null
+  update chunks set ${setSql(FIELD_MOVES.requeue, { lease: '?3' })}
   from json_each(?1) j
   where ${SAME_CHUNK} and lane > 0 and state between 1 and 3 and due_at < ?2
   returning task, seq, gen`
@@ -69,7 +74,7 @@ const MAY_WAIT = `
 const PARKABLE =
   'task = j.value ->> 0 and seq = j.value ->> 1 and gen >= j.value ->> 2 and lane > 0 and state in (1, 2)'
 const PARK = `
-  update chunks set state = 0, gen = gen + 1, lease_until = null, due_at = null from json_each(?1) j
+  update chunks set ${setSql(FIELD_MOVES.park, {})} from json_each(?1) j
   where ${PARKABLE} and ${MAY_WAIT}`
 const STAYING = `select j.key from json_each(?1) j cross join chunks on ${PARKABLE}`
 
@@ -86,7 +91,7 @@ export async function park(db: Db, refs: readonly ChunkRef[]): Promise<boolean[]
 /** Moves only the sweeper's instant: a claim must still find the lease as passed as it is. */
 const STILL_QUEUED = `
   update chunks set due_at = max(due_at, ?2) from json_each(?1) j
-  where ${SAME_CHUNK} and state between 1 and 3`
+  where ${SAME_CHUNK} and lane > 0 and state between 1 and 3`
 
 export async function stillQueued(db: Db, refs: readonly ChunkRef[], leaseMs: number): Promise<void> {
   if (refs.length === 0) return

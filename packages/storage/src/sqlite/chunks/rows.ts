@@ -1,83 +1,72 @@
 import {
   type Chunk,
-  isFinal,
+  type ChunkState,
+  type Codes,
+  dueAtOf,
   type Lane,
+  type LedgerRow,
   type Member,
   OUTCOMES,
   type Outcome,
-  REASONS_PER_CHUNK,
-  reasonBeside,
+  toOutcomes,
 } from '@fanfare/core'
 
 /** The index is what the tables hold. States below `done` are open; the partial indexes of schema.ts rely on the order. */
-export const CHUNK_STATES = ['waiting', 'planned', 'queued', 'sending', 'done', 'dead'] as const
+export const CHUNK_STATES = ['waiting', 'planned', 'queued', 'sending', 'done', 'dead'] as const satisfies ChunkState[]
 export const LANES = ['sync', 'single', 'bulk'] as const satisfies Lane[]
-export const WAITING = 0
-export const PLANNED = 1
-export const QUEUED = 2
-export const SENDING = 3
-export const DONE = 4
-export const DEAD = 5
+export const stateCode = (state: ChunkState): number => CHUNK_STATES.indexOf(state)
 
-/** Outcomes of a chunk, one digit per member. */
-export type Digits = string
-/** `Digits` as the table has them: as they are, or `2x1000` where a thousand members have the same. */
-export type PackedDigits = string
-const DIGIT = new Map(OUTCOMES.map((outcome, code) => [outcome, String(code)]))
-const FINAL_DIGIT = OUTCOMES.map(isFinal)
-export const digitOf = (outcome: Outcome): string => DIGIT.get(outcome) ?? '0'
-export const outcomeOf = (digit: string): Outcome => OUTCOMES[Number(digit)] ?? 'unsent'
-export const isFinalDigit = (digit: string): boolean => FINAL_DIGIT[Number(digit)] === true
-export const UNSENT = digitOf('unsent')
-export const STARTED = digitOf('started')
+/** Outcomes of a chunk, one digit per member, or `2x1000` where a thousand members have the same. */
+type Digits = string
+const FIRST_DIGIT = '0'.charCodeAt(0)
 
-export const toDigits = (outcomes: readonly Outcome[]): Digits => outcomes.map(digitOf).join('')
-const ALL_FINAL = new RegExp(`^[${OUTCOMES.filter(isFinal).map(digitOf).join('')}]*$`)
-export const isAllFinal = (digits: Digits): boolean => ALL_FINAL.test(digits)
+/** The code of all members where they have the same, as most chunks have at their start and at their end. */
+function commonOf(codes: Codes): number | undefined {
+  const first = codes[0]
+  for (let index = 1; index < codes.length; index++) if (codes[index] !== first) return undefined
+  return first
+}
 
-/** Whether all members have the same outcome, as most chunks have at their start and at their end. */
-const isAll = (digits: Digits, digit: string): boolean => digits.length > 0 && digits === digit.repeat(digits.length)
+export function toDigits(codes: Codes): Digits {
+  const common = commonOf(codes)
+  if (common !== undefined) return `${common}x${codes.length}`
+  const bytes = Buffer.allocUnsafe(codes.length)
+  for (let index = 0; index < codes.length; index++) bytes[index] = (codes[index] ?? 0) + FIRST_DIGIT
+  return bytes.toString('latin1')
+}
 
-export const packed = (digits: Digits): PackedDigits =>
-  isAll(digits, digits.charAt(0)) ? `${digits.charAt(0)}x${digits.length}` : digits
-export const unpacked = (text: PackedDigits): Digits =>
-  text.charAt(1) === 'x' ? text.charAt(0).repeat(Number(text.slice(2))) : text
+export const isCommon = (digits: Digits): boolean => digits.charAt(1) === 'x'
+
+export function fromDigits(digits: Digits): Codes {
+  if (isCommon(digits)) return new Uint8Array(Number(digits.slice(2))).fill(Number(digits.charAt(0)))
+  const codes = new Uint8Array(digits.length)
+  for (let index = 0; index < codes.length; index++) codes[index] = digits.charCodeAt(index) - FIRST_DIGIT
+  return codes
+}
 
 const outcomesOf = (digits: Digits): Outcome[] =>
-  isAll(digits, UNSENT) ? new Array(digits.length).fill('unsent') : Array.from(digits, outcomeOf)
+  isCommon(digits)
+    ? new Array(Number(digits.slice(2))).fill(OUTCOMES[Number(digits.charAt(0))])
+    : toOutcomes(fromDigits(digits))
 
-/** Members by reason. A reason is what a vendor said, so that no name may have a meaning of its own. */
-export type Reasons = Map<string, number[]>
-
-export const toReasons = (text: string | null): Reasons =>
-  new Map(text === null ? [] : Object.entries(JSON.parse(text) as Record<string, number[]>))
-export const reasonsText = (reasons: Reasons | undefined): string | null =>
-  reasons === undefined || reasons.size === 0 ? null : JSON.stringify(Object.fromEntries(reasons))
-
-/** Adds members to those of a reason. */
-export function addReason(reasons: Reasons, reason: string, ...members: readonly number[]): void {
-  const known = reasons.get(reason)
-  if (known) known.push(...members)
-  else reasons.set(reason, [...members])
-}
-
-/** No more different reasons than a chunk may have. */
-export function boundedReasons(reasons: Reasons): Reasons {
-  if (reasons.size <= REASONS_PER_CHUNK) return reasons
-  const kept: Reasons = new Map()
-  for (const [reason, members] of reasons) addReason(kept, reasonBeside(kept, reason), ...members)
-  return kept
-}
+type Reasons = LedgerRow['reasons']
+const NO_REASONS: Reasons = new Map()
+const toReasons = (text: string | null): Reasons =>
+  text === null ? NO_REASONS : new Map(Object.entries(JSON.parse(text) as Record<string, number[]>))
+export const reasonsText = (reasons: Reasons): string | null =>
+  reasons.size === 0 ? null : JSON.stringify(Object.fromEntries(reasons))
 
 /** `[{digit: members}, {reason: members}]`: what `counts` sums up, written together with the outcomes. */
-export type CountsText = string
+type CountsText = string
 
-export function countsOf(digits: Digits, reasons: Reasons | undefined): CountsText {
-  if (!reasons?.size && isAll(digits, digits.charAt(0))) return `[{"${digits.charAt(0)}":${digits.length}},{}]`
-  const byDigit: Record<string, number> = {}
-  for (const digit of digits) byDigit[digit] = (byDigit[digit] ?? 0) + 1
-  const byReason = Array.from(reasons ?? [], ([reason, members]) => [reason, members.length])
-  return JSON.stringify([byDigit, Object.fromEntries(byReason)])
+export function countsOf(codes: Codes, reasons: Reasons): CountsText {
+  const common = reasons.size === 0 ? commonOf(codes) : undefined
+  if (common !== undefined) return `[{"${common}":${codes.length}},{}]`
+  const byCode = new Array<number>(OUTCOMES.length).fill(0)
+  for (let index = 0; index < codes.length; index++) byCode[codes[index] ?? 0] = (byCode[codes[index] ?? 0] ?? 0) + 1
+  const byDigit = byCode.flatMap((members, code) => (members > 0 ? [[code, members]] : []))
+  const byReason = Array.from(reasons, ([reason, members]) => [reason, members.length])
+  return JSON.stringify([Object.fromEntries(byDigit), Object.fromEntries(byReason)])
 }
 
 /** From one device id to the next, and how many members follow one another so; null for a member without a device. */
@@ -137,14 +126,8 @@ function memberOf(deviceId: string | undefined, users: (string | null)[] | 0, in
   return userId === null ? { deviceId } : { deviceId, userId }
 }
 
-/** The columns of a chunk as one JSON array; the table's alias is `c`. */
-export const chunkColumns = (alias: string): string =>
-  `json_array(${CHUNK_COLUMNS.map((name) => `${alias}.${name}`).join()})`
-const CHUNK_COLUMNS = [
-  'task',
-  'seq',
-  'app',
-  'channel',
+/** What the ledger moves of a chunk, in the order of `LedgerColumns`. */
+export const LEDGER_COLUMNS = [
   'lane',
   'state',
   'gen',
@@ -152,18 +135,12 @@ const CHUNK_COLUMNS = [
   'starts',
   'started',
   'tries',
-  'size',
   'lease_until',
   'next_at',
   'outcomes',
   'reasons',
-  'members',
-]
-export type ChunkRow = [
-  task: number,
-  seq: number,
-  app: number,
-  channel: number | null,
+] as const
+export type LedgerColumns = [
   lane: number,
   state: number,
   gen: number,
@@ -171,26 +148,62 @@ export type ChunkRow = [
   starts: number,
   started: number,
   tries: number,
-  size: number,
   leaseUntil: number | null,
   nextAt: number | null,
-  outcomes: PackedDigits,
+  outcomes: Digits,
   reasons: string | null,
+]
+const CHUNK_COLUMNS = ['task', 'seq', 'app', 'channel', 'size', 'members', ...LEDGER_COLUMNS]
+export type ChunkRow = [
+  task: number,
+  seq: number,
+  app: number,
+  channel: number | null,
+  size: number,
   members: string,
+  ...ledger: LedgerColumns,
 ]
 
+export const digitsOf = (row: ChunkRow): Digits => row[15]
+export const ledgerOf = (row: ChunkRow): LedgerColumns => row.slice(6) as LedgerColumns
+
+/** The columns of a chunk as one JSON array; the table's alias is `c`. */
+export const chunkColumns = (alias: string): string =>
+  `json_array(${CHUNK_COLUMNS.map((name) => `${alias}.${name}`).join()})`
+
+/** `now`: what a chunk without an instant of its own is due at. */
+export function toLedger(columns: LedgerColumns, now: number): LedgerRow {
+  const row: LedgerRow = {
+    lane: LANES[columns[0]] ?? 'bulk',
+    state: CHUNK_STATES[columns[1]] ?? 'dead',
+    gen: columns[2],
+    fence: columns[3],
+    starts: columns[4],
+    started: columns[5],
+    tries: columns[6],
+    leaseUntil: columns[7],
+    nextAt: columns[8],
+    dueAt: null,
+    outcomes: fromDigits(columns[9]),
+    reasons: toReasons(columns[10]),
+  }
+  row.dueAt = dueAtOf(row, now)
+  return row
+}
+
 export function toChunk(row: ChunkRow): Chunk {
-  const [task, seq, app, channel, lane, state, gen, fence, starts, started, tries, size, leaseUntil, nextAt] = row
+  const [task, seq, app, channel, size, members, lane, state, gen, fence, starts, started, tries] = row
+  const [leaseUntil, nextAt, outcomes, reasons] = [row[13], row[14], row[15], row[16]]
   return {
     taskId: String(task),
     seq,
     appId: String(app),
     ...(channel !== null && { channelId: String(channel) }),
     lane: LANES[lane] ?? 'bulk',
-    members: decodeMembers(row[16], size),
-    outcomes: outcomesOf(unpacked(row[14])),
-    reasons: row[15] === null ? {} : (JSON.parse(row[15]) as Chunk['reasons']),
     state: CHUNK_STATES[state] ?? 'dead',
+    members: decodeMembers(members, size),
+    outcomes: outcomesOf(outcomes),
+    reasons: reasons === null ? {} : (JSON.parse(reasons) as Chunk['reasons']),
     gen,
     fence,
     starts,

@@ -1,14 +1,15 @@
-import type { BacklogRow, ChunkRef, PlatformName, WaitingLane } from '@fanfare/core'
+import { type BacklogRow, type ChunkRef, FIELD_MOVES, type PlatformName, type WaitingLane } from '@fanfare/core'
 import type { Db, Row } from '../db.ts'
 import { toKey } from '../db.ts'
 import { toRef } from './rescue.ts'
+import { setSql } from './save.ts'
 
 /** Tasks that may have chunks promoted: being sent, and no canary that runs or was held. */
 const MAY_GO = `
   select 1 from tasks where id = ? and state in (1, 2) and (canary is null or canary ->> 'state' = 'passed')`
 export const NEXT_TASK = 'select min(task) from chunks where state = 0 and channel = ? and lane = 2 and task > ?'
 const PROMOTE = `
-  update chunks set state = 1, due_at = ?4 where state = 0 and channel = ?1 and lane = 2 and task = ?2 and seq in (
+  update chunks set ${setSql(FIELD_MOVES.promote, { now: '?4' })} where state = 0 and channel = ?1 and lane = 2 and task = ?2 and seq in (
     select seq from chunks where state = 0 and channel = ?1 and lane = 2 and task = ?2 order by seq limit ?3)
   returning task, seq, gen`
 /** Single pushes have a task each: what stands in the way is passed over in one statement. */
@@ -16,7 +17,7 @@ const SINGLES_TO_GO = `
   from chunks c cross join tasks t on t.id = c.task
   where c.state = 0 and c.channel = ?1 and c.lane = 1 and t.state in (1, 2)`
 const PROMOTE_SINGLES = `
-  update chunks set state = 1, due_at = ?3 where rowid in (
+  update chunks set ${setSql(FIELD_MOVES.promote, { now: '?3' })} where rowid in (
     select c.rowid ${SINGLES_TO_GO} order by c.task, c.seq limit ?2)
   returning task, seq, gen`
 

@@ -1,5 +1,4 @@
-import type { Outcome, TaskCounts } from '@fanfare/core'
-import { outcomeOf } from '../chunks/rows.ts'
+import { OUTCOMES, type Outcome, type TaskCounts } from '@fanfare/core'
 import type { Db } from '../db.ts'
 import { toKey } from '../db.ts'
 
@@ -28,7 +27,7 @@ export function counts(db: Db, id: string): TaskCounts[] {
 function add(sums: TaskCounts, text: string, rows: number): void {
   const [byDigit, byReason] = JSON.parse(text) as [Record<string, number>, Record<string, number>]
   for (const [digit, members] of Object.entries(byDigit)) {
-    const outcome = outcomeOf(digit)
+    const outcome = OUTCOMES[Number(digit)] ?? 'unsent'
     sums.byOutcome[outcome] = (sums.byOutcome[outcome] ?? 0) + members * rows
   }
   for (const [reason, members] of Object.entries(byReason)) {

@@ -1,18 +1,5 @@
-import type { CreateResult, NewChunk, NewTask, Task } from '@fanfare/core'
-import {
-  CHUNK_STATES,
-  countsOf,
-  DONE,
-  encodeMembers,
-  PLANNED,
-  packed,
-  type Reasons,
-  reasonsText,
-  SENDING,
-  toDigits,
-  UNSENT,
-  WAITING,
-} from '../chunks/rows.ts'
+import { type CreateResult, created as createdAs, type NewChunk, type NewTask, type Task, toCodes } from '@fanfare/core'
+import { stateCode as chunkStateCode, countsOf, encodeMembers, reasonsText, toDigits } from '../chunks/rows.ts'
 import type { Db, Row } from '../db.ts'
 import { toKey } from '../db.ts'
 import { runRows, valuesSql } from '../values.ts'
@@ -36,7 +23,7 @@ export async function create(db: Db, tasks: readonly NewTask[]): Promise<CreateR
     for (const { task } of created) if (task.plan) keepPlan(db, toKey(task.id), task.plan)
     insertChunks(
       db,
-      created.flatMap(({ task, chunks }) => chunks.map((chunk) => chunkRow(task, chunk, { now, state: PLANNED }))),
+      created.flatMap(({ task, chunks }) => chunks.map((chunk) => chunkRow(task, chunk, { now, state: 'planned' }))),
     )
     return results
   })
@@ -72,39 +59,36 @@ const INSERT_CHUNKS = valuesSql(
 
 export const insertChunks = (db: Db, rows: readonly Row[]): number => runRows(db, INSERT_CHUNKS, rows)
 
-const reasonsOf = (given: NonNullable<NewChunk['reasons']>): Reasons =>
-  new Map(Object.entries(given).map(([reason, members]) => [reason, [...members]]))
+const reasonsOf = (given: NewChunk['reasons']): ReadonlyMap<string, readonly number[]> =>
+  new Map(Object.entries(given ?? {}))
 
-/** A chunk without a channel is final when it is written; others are in `state` unless they say otherwise. */
 export function chunkRow(
   task: Pick<Task, 'id' | 'appId' | 'lane'>,
   chunk: NewChunk,
-  defaults: { now: number; state: typeof PLANNED | typeof WAITING },
+  defaults: { now: number; state: 'planned' | 'waiting' },
 ): Row {
   const size = chunk.members.length
-  const outcomes = chunk.outcomes ? toDigits(chunk.outcomes) : UNSENT.repeat(size)
-  const reasons = chunk.reasons && reasonsOf(chunk.reasons)
-  const state = chunk.state ? CHUNK_STATES.indexOf(chunk.state) : chunk.channelId ? defaults.state : DONE
-  const leaseUntil = chunk.leaseMs === undefined ? null : defaults.now + chunk.leaseMs
-  const dueAt = state === SENDING ? (leaseUntil ?? defaults.now) : state === WAITING ? null : defaults.now
+  const outcomes = chunk.outcomes ? toCodes(chunk.outcomes) : new Uint8Array(size)
+  const reasons = reasonsOf(chunk.reasons)
+  const row = createdAs(chunk, defaults)
   return [
     toKey(task.id),
     chunk.seq,
     toKey(task.appId),
     chunk.channelId === undefined ? null : toKey(chunk.channelId),
     laneCode(task.lane),
-    state,
+    chunkStateCode(row.state),
+    row.gen,
+    row.fence,
+    row.starts,
+    row.started,
     0,
-    chunk.fence ?? 0,
-    chunk.starts ?? 0,
-    chunk.started ?? 0,
-    0,
-    0,
+    row.tries,
     size,
-    leaseUntil,
-    dueAt,
+    row.leaseUntil,
+    row.dueAt,
     countsOf(outcomes, reasons),
-    packed(outcomes),
+    toDigits(outcomes),
     reasonsText(reasons),
     encodeMembers(chunk.members),
   ]

@@ -1,5 +1,5 @@
 import type { NewChunk, PlanRange, Task } from '@fanfare/core'
-import { LANES, WAITING } from '../chunks/rows.ts'
+import { LANES } from '../chunks/rows.ts'
 import type { Db } from '../db.ts'
 import { toKey } from '../db.ts'
 import { chunkRow, insertChunks } from './create.ts'
@@ -20,7 +20,7 @@ export function addPlanned(
     const { range } = known
     if (range.done || range.cursor !== step.from) return false
     const owner = { id: step.id, appId: known.appId, lane: LANES[known.lane] ?? 'bulk' }
-    const defaults = { now: db.now(), state: WAITING } as const
+    const defaults = { now: db.now(), state: 'waiting' } as const
     insertChunks(
       db,
       step.page.chunks.map((chunk) => chunkRow(owner, chunk, defaults)),
