@@ -73,4 +73,18 @@ describe('Batcher', () => {
     failing = false
     expect(await batcher.add(3)).toBe(3)
   })
+
+  it('begins at once after a pause, and else so long after the run before that more share the next', async () => {
+    const runs: { items: number[]; at: number }[] = []
+    const run = async (items: number[]) => {
+      runs.push({ items, at: performance.now() })
+      return items
+    }
+    const batcher = new Batcher<number, number>(run, { maxItems: 4, gapMs: 200 })
+    await batcher.add(1)
+    const [first = { at: 0 }] = runs
+    await Promise.all([2, 3].map((item) => batcher.add(item)))
+    expect(runs.map(({ items }) => items)).toEqual([[1], [2, 3]])
+    expect((runs[1]?.at ?? 0) - first.at).toBeGreaterThanOrEqual(198)
+  })
 })

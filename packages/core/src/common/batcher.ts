@@ -10,6 +10,8 @@ export type BatcherOptions = {
    * StoreDownError, the list is parted until only the guilty item is rejected.
    */
   apart?: boolean
+  /** One run begins so long after the one before at the earliest, so that more share it; the first after a pause at once. */
+  gapMs?: number
 }
 
 type Entry<T, R> = { item: T; resolve: (result: R) => void; reject: (error: unknown) => void }
@@ -23,6 +25,7 @@ export class Batcher<T, R> {
   #waiting: Entry<T, R>[] = []
   #running = 0
   #armed = false
+  #beganAt = Number.NEGATIVE_INFINITY
   readonly #run: (items: T[]) => Promise<readonly R[]>
   readonly #options: BatcherOptions
 
@@ -46,16 +49,22 @@ export class Batcher<T, R> {
   #arm(): void {
     if (this.#armed || this.#waiting.length === 0 || this.#running >= (this.#options.inFlight ?? 1)) return
     this.#armed = true
-    setImmediate(() => {
+    const flush = () => {
       this.#armed = false
       void this.#flush()
-    })
+    }
+    const { gapMs = 0, maxItems } = this.#options
+    // One that fills up while it waits is not hurried: `add` would have to look at the clock for each item.
+    const waitMs = this.#waiting.length < maxItems ? this.#beganAt + gapMs - performance.now() : 0
+    if (waitMs < 1) setImmediate(flush)
+    else setTimeout(flush, waitMs)
   }
 
   async #flush(): Promise<void> {
     const entries = this.#waiting.splice(0, this.#options.maxItems)
     if (entries.length === 0) return
     this.#running++
+    this.#beganAt = performance.now()
     this.#arm()
     try {
       await this.#settle(entries)

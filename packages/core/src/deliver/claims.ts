@@ -12,8 +12,8 @@ export type ClaimOf = { lane: Lane; firstWindow: number; appId: string }
 
 type Claimer = Batcher<ChunkRef, Claimed | undefined>
 
-/** Claims of one tick share a write; SQL stores have one writer anyway. */
-const SINGLES = { maxItems: 200, apart: true }
+/** Claims that come close together share a write and its wait for the disk (decision 0028); SQL stores have one writer anyway. */
+const SINGLES = { maxItems: 200, apart: true, gapMs: 25 }
 /** Chunks of tasks are a thousand members each. */
 const BULK = { maxItems: 2, apart: true }
 
