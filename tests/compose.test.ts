@@ -40,7 +40,7 @@ describe('docker-compose.yml', () => {
   })
 
   it.each(ours)('%s sets only variables that its program reads', (name, service) => {
-    const config = read(`apps/${name}/src/config.ts`)
+    const config = read(`apps/${name}/src/config.ts`) + read('packages/runtime/src/config.ts')
     for (const variable of Object.keys(service.environment ?? {})) expect(config).toContain(`'${variable}'`)
   })
 
