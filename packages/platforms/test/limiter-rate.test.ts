@@ -14,7 +14,7 @@ let limiters: Limiter[]
 beforeAll(async () => {
   service = await redisOfProject()
   limiters = [1, 2, 3].map(() => openLimiter(service.url))
-  await sleep(1100)
+  await sleep(2000)
 })
 afterAll(async () => {
   await Promise.all(limiters.map((limiter) => limiter.close()))
@@ -106,7 +106,7 @@ describe('Redis', () => {
   it('that lost its memory gives nobody a second window', async () => {
     const lost = await redisOfProject()
     const [one, other] = [openLimiter(lost.url), openLimiter(lost.url)]
-    await sleep(1100)
+    await sleep(2000)
     const short = channelWith({ rate: 10, perMs: 1000 })
     const long = channelWith({ rate: 10, perMs: 4000 })
     expect(await waitOf(short, 10, 'single', one)).toBe(0)

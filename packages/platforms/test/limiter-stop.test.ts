@@ -16,7 +16,7 @@ beforeAll(async () => {
   service = await redisOfProject()
   one = openLimiter(service.url)
   other = openLimiter(service.url)
-  await sleep(1100)
+  await sleep(2000)
 })
 afterAll(async () => {
   await Promise.all([one.close(), other.close()])

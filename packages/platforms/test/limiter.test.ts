@@ -14,7 +14,7 @@ let limiters: Limiter[]
 beforeAll(async () => {
   service = await redisOfProject()
   limiters = [1, 2, 3].map(() => openLimiter(service.url))
-  await sleep(1100)
+  await sleep(2000)
 })
 afterAll(async () => {
   await Promise.all(limiters.map((limiter) => limiter.close()))
