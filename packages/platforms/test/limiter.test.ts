@@ -126,7 +126,8 @@ describe('a permit', () => {
     const got = await Promise.all(Array.from({ length: 150 }, () => permit(channel)))
     for (const one of got) one.answered()
     await sleep(60)
-    expect((await scriptCalls()) - before).toBeLessThanOrEqual(3)
+    // Asks, reports and the limiters' looks at their Redis; a round trip of its own for each would be 150 and more.
+    expect((await scriptCalls()) - before).toBeLessThanOrEqual(15)
   })
 
   it('of more units than the limit is cut to the limit', async () => {
