@@ -14,8 +14,9 @@ import type { TaskWatch } from './task-watch.ts'
 /** Members of one chunk with the vendor at once, and how far ahead of the sends `started` is marked. */
 const MAX_IN_FLIGHT = 200
 export const WINDOW = 100
-const PAUSED_AFTER_MS = 5000
-const PAUSED_SPACING_MS = 20
+/** Of chunks that were under way when their channel was paused. */
+const HANDED_BACK_AFTER_MS = 5000
+const HANDED_BACK_SPACING_MS = 20
 
 export type RunParts = LedgerParts &
   PieceParts & {
@@ -112,13 +113,7 @@ export class ChunkRun {
       const leave = await this.#permitted(targets.length - sent)
       if (!leave) break
       const piece = next.slice(0, leave.members)
-      if (
-        this.#retrying &&
-        !(await this.#mark(
-          piece,
-          piece.map(({ index }) => index),
-        ))
-      ) {
+      if (this.#retrying && !(await this.#markRetried(piece))) {
         leave.unused()
         break
       }
@@ -168,7 +163,7 @@ export class ChunkRun {
     first?.unused()
     const channel = await this.#parts.vendors.current(this.#work.channel)
     if (channel.pause !== undefined) {
-      return { afterMs: this.#parts.parking.slot(channel.id, PAUSED_AFTER_MS, PAUSED_SPACING_MS) }
+      return { afterMs: this.#parts.parking.slot(channel.id, HANDED_BACK_AFTER_MS, HANDED_BACK_SPACING_MS) }
     }
     const { lane } = this.#work.claimed.chunk
     return this.#parts.vendors.admission.ask(channel, this.#work.pusher, { members, lane, begun: true })
@@ -199,6 +194,11 @@ export class ChunkRun {
     const held = await this.#ledger.mark(this.#started, retried)
     if (!held) this.#stop = 'cancelled'
     return held
+  }
+
+  #markRetried(piece: readonly Addressee[]): Promise<boolean> {
+    const retried = piece.map(({ index }) => index)
+    return this.#mark(piece, retried)
   }
 
   /** A window is marked with its first piece. */

@@ -27,7 +27,7 @@ import { ChunkRun, type RunParts, WINDOW } from './chunk-run.ts'
 import { type ClaimOf, Claims } from './claims.ts'
 import { Finisher } from './finisher.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { Parking, Tries } from './parking.ts'
+import { Parking, REFUSED_AFTER_MS, Tries } from './parking.ts'
 import { Recorder } from './recorder.ts'
 import { TaskWatch } from './task-watch.ts'
 
@@ -57,10 +57,6 @@ export type DeliverOptions = {
 
 const STORE_AWAY_AFTER_MS = 1000
 const PAUSED_AFTER_MS = 2000
-const PAUSED_SPACING_MS = 2
-const REFUSED_AFTER_MS = 2000
-/** Those of a channel that has not proved itself yet come back one by one. */
-const COLD_SPACING_MS = 2
 /** Where Redis cannot be asked about a task's own rate. */
 const NO_RATE_AFTER_MS = 500
 /** More ids than this are read in a call of their own. */
@@ -145,7 +141,7 @@ export class Deliverer {
     const probe = channel.pause !== undefined
     if (probe && !(await this.#vendors.breaker.mayProbe(channel))) return this.#standAside(job, channel)
     const pusher = await this.#open(channel)
-    if (!pusher) return this.#later(channel, REFUSED_AFTER_MS, PAUSED_SPACING_MS)
+    if (!pusher) return this.#later(channel, REFUSED_AFTER_MS)
     const answer = await this.#leave(channel, pusher, { lane: job.lane, probe })
     if (answer !== WHEN_BEGUN && isLater(answer)) return answer
     const leave = answer === WHEN_BEGUN ? undefined : answer
@@ -161,11 +157,11 @@ export class Deliverer {
    */
   async #standAside(job: DeliverJob, channel: Channel): Promise<Later | undefined> {
     if (isProbed(channel) && this.#tries.keep(channel.id, `${job.taskId}-${job.seq}`)) {
-      return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
+      return this.#later(channel, PAUSED_AFTER_MS)
     }
     const { taskId, seq, gen } = job
     if (await this.#parker.add({ taskId, seq, gen })) return undefined
-    return this.#later(channel, PAUSED_AFTER_MS, PAUSED_SPACING_MS)
+    return this.#later(channel, PAUSED_AFTER_MS)
   }
 
   async #open(channel: Channel): Promise<Pusher | undefined> {
@@ -191,11 +187,11 @@ export class Deliverer {
     const leave = await this.#vendors.admission.ask(channel, pusher, { members, lane: ask.lane })
     // The limiter gives each asker an instant of its own, and permits wait for whoever comes later.
     if (leave === WHEN_BEGUN || !isLater(leave) || channel.limits.rate > 0) return leave
-    return this.#later(channel, leave.afterMs, COLD_SPACING_MS)
+    return this.#later(channel, leave.afterMs)
   }
 
-  #later(channel: Channel, afterMs: number, spacingMs: number): Later {
-    return { afterMs: this.#parking.slot(channel.id, afterMs, spacingMs) }
+  #later(channel: Channel, afterMs: number): Later {
+    return { afterMs: this.#parking.slot(channel.id, afterMs) }
   }
 
   async #claim({ taskId, seq, gen }: DeliverJob, of: ClaimOf, leave?: Leave): Promise<Claimed | undefined> {

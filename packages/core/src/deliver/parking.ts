@@ -2,6 +2,10 @@ import { IdleMap } from '../common/idle-map.ts'
 
 /** A job put off is not put off for longer than this, so that a change is noticed. */
 const LONGEST_MS = 60_000
+/** Those of a channel come back one by one. */
+const SPACING_MS = 2
+/** Of a channel that refused its credentials, or cannot be opened now. */
+export const REFUSED_AFTER_MS = 2000
 
 /**
  * Spreads the jobs of one channel that have to wait: each gets its own instant, so that ten thousand jobs of a paused
@@ -11,7 +15,7 @@ export class Parking {
   readonly #next = new IdleMap<number>((at) => at < performance.now())
 
   /** How long this job waits: at least `afterMs`, and `spacingMs` behind the one parked before it. */
-  slot(channelId: string, afterMs: number, spacingMs: number): number {
+  slot(channelId: string, afterMs: number, spacingMs: number = SPACING_MS): number {
     const now = performance.now()
     const at = Math.max(now + afterMs, (this.#next.get(channelId) ?? 0) + spacingMs)
     const within = Math.min(at, now + Math.max(afterMs, LONGEST_MS))

@@ -7,7 +7,7 @@ import type { Leave } from '../vendor/admission.ts'
 import type { Vendors } from '../vendor/vendors.ts'
 import type { Addressee, ChunkWork } from './chunk-work.ts'
 import type { ChunkLedger } from './chunk-writes.ts'
-import type { Parking } from './parking.ts'
+import { type Parking, REFUSED_AFTER_MS } from './parking.ts'
 
 export type PieceParts = {
   vendors: Pick<Vendors, 'call' | 'learn' | 'current' | 'admission'>
@@ -15,9 +15,6 @@ export type PieceParts = {
   parking: Parking
   at: At | undefined
 }
-
-const REFUSED_AFTER_MS = 2000
-const SPACING_MS = 2
 
 /** Hands pieces of a chunk to the vendor and puts into the ledger what it answers. */
 export class PieceSender {
@@ -78,7 +75,7 @@ export class PieceSender {
   /** Nothing of the piece was processed; the chunk waits with it. */
   #putOff(piece: readonly Addressee[], reason: string, afterMs: number): void {
     for (const { index } of piece) this.#ledger.add({ again: { index, reason, afterMs, counts: false } })
-    this.stop ??= { afterMs: this.#parts.parking.slot(this.#work.channel.id, afterMs, SPACING_MS) }
+    this.stop ??= { afterMs: this.#parts.parking.slot(this.#work.channel.id, afterMs) }
   }
 
   #doubt(piece: readonly Addressee[], reason: string): void {

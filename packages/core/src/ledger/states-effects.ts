@@ -169,12 +169,12 @@ function endOpen(next: LedgerRow, { outcome, reason }: Ending): void {
   next.reasons = bounded(reasons)
 }
 
-type Reasons = Map<string, number[]>
+type OwnReasons = Map<string, number[]>
 
-const copyOf = (reasons: LedgerRow['reasons']): Reasons =>
+const copyOf = (reasons: LedgerRow['reasons']): OwnReasons =>
   new Map(Array.from(reasons, ([reason, members]) => [reason, [...members]]))
 
-function putReason(reasons: Reasons, index: number, reason: string | undefined): void {
+function putReason(reasons: OwnReasons, index: number, reason: string | undefined): void {
   for (const [before, members] of reasons) {
     const position = members.indexOf(index)
     if (position < 0) continue
@@ -184,16 +184,16 @@ function putReason(reasons: Reasons, index: number, reason: string | undefined):
   if (reason !== undefined) addReason(reasons, reason, index)
 }
 
-function addReason(reasons: Reasons, reason: string, ...members: readonly number[]): void {
+function addReason(reasons: OwnReasons, reason: string, ...members: readonly number[]): void {
   const known = reasons.get(reason)
   if (known) known.push(...members)
   else reasons.set(reason, [...members])
 }
 
 /** No more different reasons than a chunk may have. */
-function bounded(reasons: Reasons): Reasons {
+function bounded(reasons: OwnReasons): OwnReasons {
   if (reasons.size <= REASONS_PER_CHUNK) return reasons
-  const kept: Reasons = new Map()
+  const kept: OwnReasons = new Map()
   for (const [reason, members] of reasons) addReason(kept, reasonBeside(kept, reason), ...members)
   return kept
 }
