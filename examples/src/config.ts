@@ -1,12 +1,4 @@
-import { type Env, optionalText, readSettings, text } from '@fanfare/runtime/settings'
+import { storeUrlOf } from '@fanfare/runtime'
 
-const SETTINGS = {
-  storeUrl: ['STORE_URL', optionalText()],
-  mongoUri: ['MONGO_URI', text('sqlite::memory:')],
-} as const
-
-/** Where the example keeps its data: STORE_URL, or its alias MONGO_URI. */
-export function storeUrl(env: Env = process.env): string {
-  const { storeUrl, mongoUri } = readSettings(SETTINGS, env)
-  return storeUrl ?? mongoUri
-}
+/** Where the example keeps its data. */
+export const storeUrl = (): string => storeUrlOf(process.env, 'sqlite::memory:')

@@ -1,10 +1,11 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Opened } from '@fanfare/runtime'
 import type { ApiConfig } from './config.ts'
 import { type ApiContext, createContext, type Parts } from './context.ts'
 import { mountBoard } from './http/board.ts'
 import { closeApp, createApp, createHttpServer } from './http/server.ts'
-import { type Opened, openParts } from './open.ts'
+import { openParts } from './open.ts'
 import { ROUTES } from './routes/index.ts'
 
 /** Requests under way get this long to end when the service stops. */
@@ -14,11 +15,11 @@ const DRAIN_MS = 10_000
 export class ApiService {
   readonly ctx: ApiContext
   readonly #server: Server
-  readonly #opened: Opened
+  readonly #opened: Opened<Parts>
   readonly #closeBoard: () => Promise<void>
   #url: string | undefined
 
-  private constructor(ctx: ApiContext, opened: Opened) {
+  private constructor(ctx: ApiContext, opened: Opened<Parts>) {
     this.ctx = ctx
     this.#opened = opened
     const app = createApp(ctx, ROUTES)

@@ -1,6 +1,6 @@
 import type { At, TaskRate, WindowOptions, writeLedger } from '@fanfare/core'
 import { openTaskRate, type ShareRule } from '@fanfare/queue'
-import { type CommonParts, Owned, openCommonParts } from '@fanfare/runtime'
+import { type CommonParts, type Opened, Owned, openCommonParts } from '@fanfare/runtime'
 import type { WorkerConfig } from './config.ts'
 
 /** The parts of a worker that tests and embedders may replace. */
@@ -17,11 +17,8 @@ export type Parts = CommonParts & {
   at?: At
 }
 
-/** What was opened here is closed last first; what was given belongs to whoever gave it. */
-export type Opened = { parts: Parts; close(): Promise<void> }
-
 /** Opens every part that is not given. Rejects where the store cannot be opened; Redis may be down. */
-export async function openParts(config: WorkerConfig, given: Partial<Parts>): Promise<Opened> {
+export async function openParts(config: WorkerConfig, given: Partial<Parts>): Promise<Opened<Parts>> {
   const owned = new Owned()
   const common = await openCommonParts(config, given, { app: 'worker', owned })
   const taskRate = given.taskRate ?? owned.own(openTaskRate(config.redisUrl), (it) => it.close())

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Sweeper } from '@fanfare/core'
 import { type Consumer, type PlanConsumer, PolicyError } from '@fanfare/queue'
 import { within } from '@fanfare/redis'
+import type { Opened } from '@fanfare/runtime'
 import type { WorkerConfig } from './config.ts'
 import { consumeDeliveries } from './consume/deliver.ts'
 import { consumePlanJobs } from './consume/plan.ts'
 import { type Counters, createContext, type WorkerContext } from './context.ts'
-import { type Opened, openParts, type Parts } from './open.ts'
+import { openParts, type Parts } from './open.ts'
 
 export type WorkerOverrides = Partial<Parts> & {
   /** Leaves the sweeper out: chaos tests show what is lost without it. */
@@ -20,7 +21,7 @@ const TRIES_PER_LINE = 10
 
 /** A worker: takes jobs, hands pushes to the vendors, records what became of them, plans tasks and sweeps. */
 export class WorkerService {
-  readonly #opened: Opened
+  readonly #opened: Opened<Parts>
   readonly #overrides: WorkerOverrides
   readonly #ctx: WorkerContext
   #consumers: Consumer[] = []
@@ -28,7 +29,7 @@ export class WorkerService {
   #sweeper: Sweeper | undefined
   #destroyed: Promise<boolean> | undefined
 
-  private constructor(config: WorkerConfig, opened: Opened, overrides: WorkerOverrides) {
+  private constructor(config: WorkerConfig, opened: Opened<Parts>, overrides: WorkerOverrides) {
     this.#opened = opened
     this.#overrides = overrides
     this.#ctx = createContext(config, opened.parts)

@@ -34,8 +34,6 @@ export const COMMON_DEFAULTS = {
 } as const satisfies Partial<CommonConfig>
 
 const COMMON = {
-  storeUrl: ['STORE_URL', optionalText()],
-  mongoUri: ['MONGO_URI', text(COMMON_DEFAULTS.storeUrl)],
   storeSync: ['STORE_SYNC', oneOf(['full', 'normal'], COMMON_DEFAULTS.storeSync)],
   redisUrl: ['REDIS_URL', readBy((url = COMMON_DEFAULTS.redisUrl) => readRedisUrl(url))],
   redisMaxMemoryBytes: ['FANFARE_REDIS_MAXMEMORY', readBy(readBytes)],
@@ -50,12 +48,17 @@ const COMMON = {
   logLevel: ['LOG_LEVEL', text(COMMON_DEFAULTS.logLevel)],
 } as const
 
-/** Throws a SettingError: one sentence that begins with the variable. */
-export function readCommonConfig(env: Env): CommonConfig {
-  const { storeUrl, mongoUri, ...common } = readSettings(COMMON, env)
-  return {
-    ...common,
-    storeUrl: storeUrl ?? mongoUri,
-    ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
-  }
+const STORE_URL = { storeUrl: ['STORE_URL', optionalText()], mongoUri: ['MONGO_URI', optionalText()] } as const
+
+/** STORE_URL, or its alias MONGO_URI. */
+export function storeUrlOf(env: Env, otherwise: string): string {
+  const { storeUrl, mongoUri } = readSettings(STORE_URL, env)
+  return storeUrl ?? mongoUri ?? otherwise
 }
+
+/** Throws a SettingError: one sentence that begins with the variable. */
+export const readCommonConfig = (env: Env): CommonConfig => ({
+  ...readSettings(COMMON, env),
+  storeUrl: storeUrlOf(env, COMMON_DEFAULTS.storeUrl),
+  ...readMasterKeys(env['FANFARE_MASTER_KEY'], env['FANFARE_MASTER_KEYS']),
+})

@@ -1,6 +1,6 @@
-export { COMMON_DEFAULTS, type CommonConfig, readCommonConfig } from './config.ts'
+export { COMMON_DEFAULTS, type CommonConfig, readCommonConfig, storeUrlOf } from './config.ts'
 export { openLog } from './log.ts'
-export { type CommonParts, Owned, openCommonParts, storeOptions } from './parts.ts'
+export { type CommonParts, type Opened, Owned, openCommonParts, storeOptions } from './parts.ts'
 export { runProgram } from './run.ts'
 export {
   type Env,

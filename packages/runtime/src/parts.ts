@@ -31,6 +31,9 @@ export type CommonParts = {
   log: Log
 }
 
+/** What a process opened for itself; `close` leaves what it was given to whoever gave it. */
+export type Opened<Parts> = { parts: Parts; close(): Promise<void> }
+
 /** Opened by `own`, closed last first by `close`; what was given belongs to whoever gave it. */
 export class Owned {
   readonly #closers: (() => unknown)[] = []
