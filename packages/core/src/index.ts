@@ -45,7 +45,7 @@ export type { Device } from './nouns/device.ts'
 export type { Label, LabelMember } from './nouns/label.ts'
 export type { JsonObject, JsonValue, Message } from './nouns/message.ts'
 export { APP_DISABLED, type Pause, pauseOfSentence, sentenceOfPause } from './nouns/pause.ts'
-export { REASONS_PER_CHUNK, reasonBeside } from './nouns/reasons.ts'
+export { REASONS_PER_CHUNK } from './nouns/reasons.ts'
 export type { Audience, Canary, Lane, OnUnknown, Plan, PlanRange, Route, Task, TaskState, Way } from './nouns/task.ts'
 export { PageTurns } from './plan/page-turns.ts'
 export { type PlanContext, plan } from './plan/plan.ts'
@@ -68,7 +68,7 @@ export type { AccountStore } from './ports/store/accounts.ts'
 export type { AppStore, NewApp } from './ports/store/apps.ts'
 export type { ChannelStore, NewChannel, Resealed } from './ports/store/channels.ts'
 export type { BacklogRow, ChunkStore, ChunkWrite, Claimed, Rescue, WaitingLane } from './ports/store/chunks.ts'
-export type { Binding, DevicePage, DeviceStore, InvalidToken } from './ports/store/devices.ts'
+export type { Binding, DevicePage, DeviceRange, DeviceStore, InvalidToken, LabelRange } from './ports/store/devices.ts'
 export type { LabelStore } from './ports/store/labels.ts'
 export type { Store } from './ports/store/store.ts'
 export type {
@@ -77,6 +77,7 @@ export type {
   NewChunk,
   NewTask,
   StoredAnswer,
+  Taken,
   TaskChange,
   TaskCounts,
   TaskStore,
@@ -91,7 +92,7 @@ export { jobsOf, withWaiting } from './tasks/enqueue.ts'
 export { cancelTask, changeTask, moveTask, pauseTask, resumeTask } from './tasks/life.ts'
 export { newTask } from './tasks/new-task.ts'
 export { MOVES, type TaskEvent } from './tasks/states.ts'
-export { type Target, targetsOf } from './tasks/targets.ts'
+export { targetsOf, usersOf } from './tasks/targets.ts'
 export { accountKey, claimedId, countingId } from './vendor/account-key.ts'
 export { Accounts, type AccountView, type Identity } from './vendor/accounts.ts'
 export { Vendors } from './vendor/vendors.ts'

@@ -1,14 +1,11 @@
 import { createHmac, type KeyObject } from 'node:crypto'
-import { type CreateResult, type Idempotency, PushError, type StoredAnswer } from '@fanfare/core'
+import { type Idempotency, PushError, type StoredAnswer, type Taken } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
 
 const KEY = /^[\x21-\x7e]{1,255}$/
 
 /** A request that is done once however often it is sent; `isOf`: whether a fingerprint is of this same request. */
 export type Once = Idempotency & { isOf(fingerprint: string): boolean }
-/** What a store says of a key that was used before. */
-export type Taken = Exclude<CreateResult, 'created'>['taken']
-
 /**
  * What the door that a push came through brings along. `encode` makes what it answers once the push is accepted (`More`:
  * what is known by then); with a key that is kept, and answered again to whoever repeats the request.

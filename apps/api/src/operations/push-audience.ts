@@ -1,4 +1,13 @@
-import { APP_DEFAULTS, type App, type Audience, type Canary, type NewTask, newTask, PushError } from '@fanfare/core'
+import {
+  APP_DEFAULTS,
+  type App,
+  type Audience,
+  type Canary,
+  type NewTask,
+  newTask,
+  PushError,
+  usersOf,
+} from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
 import { type Accepted, type Door, repeated } from './idempotency.ts'
 import { requireRoom } from './push.ts'
@@ -49,11 +58,7 @@ export async function audienceOfLabels(ctx: ApiContext, app: App, given: readonl
   return { kind: 'labels', allOf: names }
 }
 
-/** Users by their ids, which fold to lower case; a repeated one counts once. */
-export const audienceOfUsers = (given: readonly string[]): Audience => ({
-  kind: 'users',
-  userIds: [...new Set(given.map((userId) => userId.toLowerCase()))],
-})
+export const audienceOfUsers = (given: readonly string[]): Audience => ({ kind: 'users', userIds: usersOf(given) })
 
 /** The zone is named because callers may have given a time of day, which was read in it. */
 function checkStart({ clock, config }: ApiContext, startsAt: Date): void {

@@ -6,10 +6,11 @@ import {
   PushError,
   pushNow,
   type StoredAnswer,
+  type Taken,
   type Task,
 } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
-import { type Accepted, type Door, type Once, repeated, type Taken } from './idempotency.ts'
+import { type Accepted, type Door, type Once, repeated } from './idempotency.ts'
 import type { Send } from './send.ts'
 
 /** Its door answers by what became of each of the user's devices. */

@@ -7,8 +7,8 @@ import {
   type NewTask,
   newTask,
   PushError,
-  type Target,
   targetsOf,
+  usersOf,
   withWaiting,
 } from '@fanfare/core'
 import type { ApiContext } from '../context.ts'
@@ -35,7 +35,7 @@ export async function pushUsers(
   requireRoom(ctx)
   const earlier = await enterBacklog(ctx, app, once)
   if (earlier && once) return repeated(once, earlier)
-  const targets = await resolveTargets(ctx, app, push.userIds)
+  const targets = await targetsOf(ctx.shared.devices, app.id, usersOf(push.userIds))
   const chunks = await withWaiting(chunksOfUsers(targets), (id) => ctx.channels.get(id))
   const taskId = await ctx.ids.next()
   const task = newTask(
@@ -75,14 +75,6 @@ function enterBacklog(ctx: ApiContext, app: App, idempotency: Idempotency | unde
     })
   }
 }
-
-/** Ids fold to lower case and a repeated target is one. */
-function resolveTargets(ctx: ApiContext, app: App, given: readonly string[]): Promise<Target[]> {
-  const userIds = given.length === 1 ? [foldId(given[0])] : [...new Set(given.map(foldId))]
-  return targetsOf(ctx.shared.devices, app.id, userIds)
-}
-
-const foldId = (given: string | undefined): string => (given ?? '').toLowerCase()
 
 /** Best effort after the commit. */
 async function enqueue(ctx: ApiContext, task: NewTask['task'], chunks: readonly NewChunk[]): Promise<void> {

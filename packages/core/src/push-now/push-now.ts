@@ -6,7 +6,7 @@ import { LEASE_MS } from '../nouns/defaults.ts'
 import type { Device } from '../nouns/device.ts'
 import type { Message } from '../nouns/message.ts'
 import type { OnUnknown, Route } from '../nouns/task.ts'
-import type { CreateResult, Idempotency, NewChunk, NewTask } from '../ports/store/tasks.ts'
+import type { CreateResult, Idempotency, NewChunk, NewTask, Taken } from '../ports/store/tasks.ts'
 import type { SyncPlace } from '../ports/sync-places.ts'
 import { chunksOfUsers } from '../tasks/chunks-of-users.ts'
 import { newTask } from '../tasks/new-task.ts'
@@ -27,7 +27,7 @@ export type NowPush = {
   ttlMs?: number
 }
 
-export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Exclude<CreateResult, 'created'>['taken'] }
+export type NowAnswer = { taskId: string; results: NowResult[] } | { taken: Taken }
 
 /**
  * A synchronous push: task and claimed chunks are written, then the vendors are called, then the outcomes are written

@@ -19,3 +19,6 @@ export async function targetsOf(
     return { userId, devices: own, exists: own.length > 0 || known.has(userId) }
   })
 }
+
+/** The users that a caller means: ids fold to lower case, and a repeated one is one. */
+export const usersOf = (given: readonly string[]): string[] => [...new Set(given.map((id) => id.toLowerCase()))]

@@ -7,6 +7,9 @@ export type InvalidToken = { id: string; token: string; since?: Date }
 /** Ids alone: who sends reads the token when it is needed, and a page of ids is read from the index alone. */
 export type DevicePage = { deviceIds: string[]; next?: string }
 
+export type DeviceRange = { channelId: string; after: string; upToId: string; limit: number }
+export type LabelRange = DeviceRange & { appId: string; labels: readonly string[] }
+
 export interface DeviceStore {
   /**
    * Binds each; one row per (app, user, deviceId, channel), one user per (channel, token): the last binding wins.
@@ -28,19 +31,12 @@ export interface DeviceStore {
    * Live devices of one channel with `id <= upToId`, ascending by id after `after` (keyset, one index range scan).
    * `next` is the cursor of the last device of the page; absent when the range is exhausted.
    */
-  page(range: { channelId: string; after: string; upToId: string; limit: number }): Promise<DevicePage>
+  page(range: DeviceRange): Promise<DevicePage>
   /**
    * The same for members of all labels (intersection), ascending by user and device; `after` '' = from the start. Only
    * the absence of `next` says that the range is exhausted: where the intersection is thin, a page may be short or empty.
    */
-  labelPage(range: {
-    appId: string
-    channelId: string
-    labels: readonly string[]
-    after: string
-    upToId: string
-    limit: number
-  }): Promise<DevicePage>
+  labelPage(range: LabelRange): Promise<DevicePage>
   /**
    * Splits a channel's devices up to `upToId` into at most `parts` id ranges of about equal size: their lower bounds,
    * exclusive as `after` of `page`, the first is '0'.

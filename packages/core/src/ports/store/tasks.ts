@@ -21,7 +21,8 @@ export type NewChunk = Pick<Chunk, 'seq' | 'members'> &
   }
 
 /** `taken`: the app used this key already; `answer` is absent while the first request is still running. */
-export type CreateResult = 'created' | { taken: { fingerprint: string; taskId: string; answer?: StoredAnswer } }
+export type CreateResult = 'created' | { taken: Taken }
+export type Taken = { fingerprint: string; taskId: string; answer?: StoredAnswer }
 
 export type TaskCounts = {
   channelId?: string
@@ -54,7 +55,7 @@ export interface TaskStore {
    */
   create(tasks: readonly NewTask[]): Promise<CreateResult[]>
   /** What this key of an app was used for, if it was. */
-  byKey(appId: string, key: string): Promise<Exclude<CreateResult, 'created'>['taken'] | undefined>
+  byKey(appId: string, key: string): Promise<Taken | undefined>
   /** Keeps the answer of a synchronous push for replays. */
   answer(appId: string, key: string, answer: StoredAnswer): Promise<void>
   byIds(ids: readonly string[]): Promise<(Task | undefined)[]>

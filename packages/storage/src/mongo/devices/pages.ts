@@ -1,10 +1,8 @@
-import type { DevicePage } from '@fanfare/core'
+import type { DevicePage, DeviceRange, LabelRange } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import { fromCursor, toCursor } from '../../common/cursor.ts'
 import type { Db } from '../connect.ts'
 
-type Range = { channelId: string; after: string; upToId: string; limit: number }
-type LabelRange = Range & { appId: string; labels: readonly string[] }
 type Found = { id: number; userId: string }
 
 /** Ids looked at for each device asked for, at first, and how much further each next look reaches. */
@@ -16,7 +14,7 @@ const FURTHER = 4
  * millions of devices as at its end, also on a server that collects a range before it cuts it (SecantusDB). Where ids
  * stand close together, as they do for one large channel, that is one query.
  */
-export async function page(db: Db, range: Range): Promise<DevicePage> {
+export async function page(db: Db, range: DeviceRange): Promise<DevicePage> {
   const upTo = Number(range.upToId)
   const deviceIds: string[] = []
   let reach = range.limit * IDS_PER_DEVICE

@@ -1,4 +1,4 @@
-import type { CreateResult, NewTask } from '@fanfare/core'
+import type { CreateResult, NewTask, Taken } from '@fanfare/core'
 import { StoreDownError } from '@fanfare/core'
 import { trusted } from 'mongoose'
 import { newRow } from '../chunks/rows.ts'
@@ -87,8 +87,6 @@ async function ownerOf(db: Db, { task, idempotency }: NewTask, now: Date): Promi
   await db.tasks.updateOne({ _id: row._id, 'idem.at': { $eq: row.idem.at } }, { $unset: { idem: 1 } })
   return undefined
 }
-
-type Taken = Exclude<CreateResult, 'created'>['taken']
 
 const toTaken = (taskId: number, { fp, answer }: IdemDoc): Taken => ({
   ...{ fingerprint: fp, taskId: String(taskId) },

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { DevicePage } from '@fanfare/core'
+import type { DevicePage, DeviceRange, LabelRange } from '@fanfare/core'
 import { fromCursor, toCursor } from '../../common/cursor.ts'
 import type { Db } from '../db.ts'
 import { toJson, toKey } from '../db.ts'
@@ -10,21 +10,12 @@ const PAGE = `
     select id from devices
     where channel = ? and live = 1 and id > ? and id <= ? order by id limit ?)`
 
-export function page(db: Db, range: { channelId: string; after: string; upToId: string; limit: number }): DevicePage {
+export function page(db: Db, range: DeviceRange): DevicePage {
   const after = range.after === '' ? 0 : toKey(range.after)
   const ids = db.json<number[]>(PAGE, [toKey(range.channelId), after, toKey(range.upToId), range.limit])
   const deviceIds = ids.map(String)
   const last = deviceIds.at(-1)
   return last !== undefined && ids.length === range.limit ? { deviceIds, next: last } : { deviceIds }
-}
-
-type LabelRange = {
-  appId: string
-  channelId: string
-  labels: readonly string[]
-  after: string
-  upToId: string
-  limit: number
 }
 
 /** The user and the device where the next page goes on; a device of `ALL` stands after all devices of the user. */

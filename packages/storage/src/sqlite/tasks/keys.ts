@@ -1,11 +1,10 @@
-import type { CreateResult, NewTask, StoredAnswer } from '@fanfare/core'
+import type { CreateResult, NewTask, StoredAnswer, Taken } from '@fanfare/core'
 import type { Db } from '../db.ts'
 import { toJson, toKey } from '../db.ts'
 
 /** A key of this age is free again, whether purged or not. Its age is that of its task, by `createdAt`. */
 export const KEY_TTL_MS = 24 * 3600_000
 
-type Taken = Exclude<CreateResult, 'created'>['taken']
 type KeyRow = [index: number, fingerprint: string, task: number, status: number | null, body: string | null]
 
 const KNOWN_KEYS = `
