@@ -1,10 +1,10 @@
 import { type NewTask, type Store, StoreDownError } from '@fanfare/core'
-import { Make, members } from '@fanfare/testkit'
+import { type Make, members } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
-import mongoose, { type Connection } from 'mongoose'
+import type { Connection } from 'mongoose'
 import { openStore } from '../src/index.ts'
-import { LossyProxy } from './lossy-proxy.ts'
-import { MASTER_KEY, mongoFor } from './open-mongo.ts'
+import type { LossyProxy } from './lossy-proxy.ts'
+import { MASTER_KEY, mongoFor, openLossy } from './open-mongo.ts'
 
 jest.setTimeout(60_000)
 
@@ -23,20 +23,15 @@ for (const [name, mongo] of [
     let proxy: LossyProxy
     let make: Make
     let raw: Connection
+    let close: () => Promise<void>
 
     beforeAll(async () => {
-      proxy = await LossyProxy.start(url)
-      store = await openStore(url, { masterKey: MASTER_KEY })
-      lossy = await openStore(proxy.urlOf(url), { masterKey: MASTER_KEY })
-      raw = await mongoose.createConnection(url).asPromise()
-      make = new Make(store)
+      ;({ proxy, store, lossy, raw, make, close } = await openLossy(url))
     })
     afterAll(async () => {
-      await Promise.all([store.close(), lossy.close(), raw.close()])
-      await proxy.close()
+      await close()
       await mongo?.stop()
     })
-
     afterEach(() => proxy.up())
 
     const chunkOf = async (taskId: string, seq = 0) => (await store.chunks.byRefs([{ taskId, seq }]))[0]

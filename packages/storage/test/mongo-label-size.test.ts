@@ -1,12 +1,11 @@
 import { type Store, StoreDownError } from '@fanfare/core'
-import { Make } from '@fanfare/testkit'
+import type { Make } from '@fanfare/testkit'
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
-import mongoose, { type Connection } from 'mongoose'
-import { openStore } from '../src/index.ts'
+import type { Connection } from 'mongoose'
 import { connectMongo } from '../src/mongo/connect.ts'
 import { labelStore } from '../src/mongo/labels.ts'
-import { LossyProxy } from './lossy-proxy.ts'
-import { MASTER_KEY, mongoFor } from './open-mongo.ts'
+import type { LossyProxy } from './lossy-proxy.ts'
+import { mongoFor, openLossy } from './open-mongo.ts'
 
 jest.setTimeout(60_000)
 
@@ -25,17 +24,13 @@ run('the size of a label in MongoDB', () => {
   let proxy: LossyProxy
   let make: Make
   let raw: Connection
+  let close: () => Promise<void>
 
   beforeAll(async () => {
-    proxy = await LossyProxy.start(url)
-    store = await openStore(url, { masterKey: MASTER_KEY })
-    lossy = await openStore(proxy.urlOf(url), { masterKey: MASTER_KEY })
-    raw = await mongoose.createConnection(url).asPromise()
-    make = new Make(store)
+    ;({ proxy, store, lossy, raw, make, close } = await openLossy(url))
   })
   afterAll(async () => {
-    await Promise.all([store.close(), lossy.close(), raw.close()])
-    await proxy.close()
+    await close()
     await mongo?.stop()
   })
   afterEach(() => proxy.up())

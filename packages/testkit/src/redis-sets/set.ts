@@ -1,4 +1,5 @@
 import { connect, connected, disconnect, serverOf, within } from '@fanfare/redis'
+import { until as waitUntil } from '../fleet/tools.ts'
 import { type RedisService, startRedis } from '../redis.ts'
 
 /** Redis as people run it, of one server or of several that replace one another. */
@@ -152,17 +153,18 @@ export async function isInStep(server: RedisService, marks: Marks): Promise<bool
   return replicas.length > 0 && replicas.every(([, has]) => Number(has) >= mark)
 }
 
-/** A server that does not answer yet is looked at again. */
+/** A server that does not answer yet is looked at again; the error, where it never does, has its last one as cause. */
 export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + SETTLED_WITHIN_MS
-  let why = ''
-  const doesHold = () =>
-    holds().catch((error: Error) => {
-      why = `: ${error.message}`
-      return false
-    })
-  while (!(await doesHold())) {
-    if (performance.now() > deadline) throw new Error(`not within ${SETTLED_WITHIN_MS} ms: ${what}${why}`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-  }
+  let cause: unknown
+  const ask = () =>
+    holds().then(
+      (does) => does || undefined,
+      (error: unknown) => {
+        cause = error
+        return undefined
+      },
+    )
+  await waitUntil(what, ask, { withinMs: SETTLED_WITHIN_MS, everyMs: LOOK_MS }).catch((late: Error) => {
+    throw new Error(late.message, { cause })
+  })
 }
